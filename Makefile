@@ -1,0 +1,109 @@
+# The words of the development loop. `make` alone lists them.
+
+PYTHON ?= python3
+JOBS   ?= 2
+ARGS   ?=
+
+VENV   := .venv
+PURE   := .venv-pure
+BIN    := $(VENV)/bin
+NATIVE := CMakeLists.txt $(wildcard src/native/*)
+SETUP  := pyproject.toml src/zerokara/_version.py
+CODE   := $(wildcard src/zerokara tests tools examples benchmarks)
+FAST   := not real and not slow and not peers
+
+# What `pip` would fetch into a throw-away environment at each build is kept in the venv instead,
+# so that a change of the C++ code is compiled in seconds.
+BUILD_NEEDS = $$($(PYTHON) -c 'import tomllib; \
+  print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
+PIP := -m pip --disable-pip-version-check install --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help train test check format real slow sanitize pure clean
+.DELETE_ON_ERROR:
+
+help: ## list the words
+	@sed -n 's/^\([a-z][a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+train: $(VENV)/app.stamp ## train a network on handwritten digits (ARGS="mnist --epochs 3" for others)
+	$(BIN)/zerokara train $(if $(ARGS),$(ARGS),digits)
+
+test: $(VENV)/dev.stamp ## run the fast tests (ARGS="-k affine" to choose)
+	$(BIN)/python -m pytest -n $(JOBS) -m "$(FAST)" $(ARGS)
+
+check: $(VENV)/dev.stamp ## check format, lint and types
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+
+format: $(VENV)/dev.stamp ## format the Python code and mend what lint can mend
+	$(BIN)/ruff check --fix-only --quiet $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+# pytest ends with 5 when it finds no test of the kind: said, and no failure.
+NONE = || { code=$$?; [ $$code -eq 5 ] && echo "no test of this kind yet"; }
+
+real: $(VENV)/dev.stamp ## train and check on real data, where it is (ZEROKARA_DATA)
+	$(BIN)/python -m pytest -s -m real $(ARGS) $(NONE)
+
+slow: $(VENV)/dev.stamp ## run the slow tests
+	$(BIN)/python -m pytest -n $(JOBS) -m "slow and not peers" $(ARGS) $(NONE)
+
+# A build of its own, and python -S with the paths spelled out: the editable install of the venv
+# would be found first. The sanitizer's library has to be in the process before Python is, and its
+# report has to come past pytest's capture.
+SANITIZE := build/sanitize
+sanitize: $(VENV)/dev.stamp ## run the native tests under the address and undefined-behaviour sanitizers
+	@$(CXX) -print-file-name=libasan.so | grep -q / || { \
+	  echo "make sanitize: $(CXX) has no libasan.so; use g++ (CXX=g++) with its sanitizer library"; exit 1; }
+	$(BIN)/cmake -S . -B $(SANITIZE)/cmake -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja \
+	  -DCMAKE_CXX_COMPILER=$(CXX) -DPython_EXECUTABLE=$(abspath $(BIN))/python -DZEROKARA_WERROR=ON \
+	  -DZEROKARA_SANITIZE=address,undefined >/dev/null
+	$(BIN)/cmake --build $(SANITIZE)/cmake
+	rm -rf $(SANITIZE)/site
+	mkdir -p $(SANITIZE)/site
+	cp -r src/zerokara $(SANITIZE)/site/
+	rm -f $(SANITIZE)/site/zerokara/*.so
+	$(BIN)/cmake --install $(SANITIZE)/cmake --prefix $(SANITIZE)/site >/dev/null
+	site=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
+	run() { ZEROKARA_NATIVE=1 PYTHONPATH=$(abspath $(SANITIZE))/site:$$site PYTHONMALLOC=malloc \
+	  ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) \
+	  $$($(CXX) -print-file-name=libstdc++.so)" $(BIN)/python -S "$$@"; }; \
+	run -c 'from zerokara import native; assert "sanitize" in native._core.__file__, native.reason' && \
+	run -m pytest --capture=sys -p no:cacheprovider tests/test_native*.py $(ARGS)
+
+pure: $(PURE)/dev.stamp ## run the fast tests on the pure-Python form (no compiler)
+	@$(PURE)/bin/python -c 'from zerokara import native; import sys; \
+	  sys.exit(f"make pure: a native core is in the way: {native._core}" if native.available else 0)'
+	$(PURE)/bin/python -m pytest -n $(JOBS) -m "$(FAST)" $(ARGS)
+
+clean: ## remove what was made here: venvs, builds, caches (not your runs)
+	rm -rf $(VENV) $(PURE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/made.stamp: COMPILE_NEEDS = "cmake>=3.26" ninja
+$(VENV)/made.stamp $(PURE)/made.stamp: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	  "zerokara needs Python 3.11 or newer and $(PYTHON) is " + sys.version.split()[0] + \
+	  "; name another one, such as: make PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(@D) || { \
+	  echo "cannot make $(@D); on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(@D)/bin/python $(PIP) $(BUILD_NEEDS) $(COMPILE_NEEDS)
+	@touch $@
+
+$(VENV)/app.stamp: $(VENV)/made.stamp $(SETUP) $(NATIVE)
+	@# A failed configuration is forgotten: it would remember the compiler that did not work.
+	$(BIN)/python $(PIP) --no-build-isolation --editable ".[plots]" \
+	  || { rm -f build/*/CMakeCache.txt; exit 1; }
+	@touch $@
+
+$(PURE)/app.stamp: $(PURE)/made.stamp $(SETUP)
+	ZEROKARA_NATIVE=0 $(PURE)/bin/python $(PIP) --no-build-isolation --editable ".[plots]"
+	@touch $@
+
+# The tools of the dev extra. The package is there already, so a change of C++ does not come here.
+$(VENV)/dev.stamp $(PURE)/dev.stamp: %/dev.stamp: pyproject.toml | %/app.stamp
+	$(@D)/bin/python $(PIP) $$($(PYTHON) -c 'import tomllib; \
+	  extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
+	  print(*[r for e in ("dev", "plots", "images") for r in extras[e] if "[" not in r])')
+	@touch $@

@@ -1,0 +1,175 @@
+// The table of kernels: one struct of function pointers, filled once per instruction set.
+//
+// To add a kernel: declare its pointer here; write `<name>.cpp` with everything inside
+// `namespace zk::ZK_ISA` and one `add_<name>(Kernels&)`; call that from table.cpp; name the file in
+// CMakeLists.txt. The same source is then compiled for every instruction set.
+//
+// Files compiled per instruction set keep every function and template in `zk::ZK_ISA` and use none
+// of the standard library's templates: two copies of an inline function under one name, built with
+// different flags, would be merged by the linker, and an old CPU would meet instructions that it
+// does not have. A test reads the symbols and holds this rule.
+#pragma once
+
+#include <cstdint>
+
+namespace zk {
+
+using i64 = std::int64_t;
+
+// out[r][c] = (D)source[index[r]][c] * scale, for r < count and c < columns.
+// `stride` is the distance between rows of the source in elements and may be negative; the elements
+// of a row lie side by side. `out` is dense and overlaps nothing. Every index has been checked.
+template <class S, class D>
+using Gather = void (*)(const S* source, i64 stride, i64 columns, const i64* index, i64 count,
+                        D* out, D scale);
+
+// The position of the first index that is not in [0, rows), or `count` when all are good.
+using FirstBadIndex = i64 (*)(const i64* index, i64 count, i64 rows);
+
+enum class Activation : int { none, relu, sigmoid, tanh };
+enum class LossKind : int { softmax, sigmoid, identity };
+enum class OptimizerKind : int { sgd, momentum, nesterov, adagrad, rmsprop, adam };
+
+// Matrices below are rows in an arena: element (i, j) at data[i * row + j], with `row` so padded
+// that whole vectors may be read and written past the last column.
+
+// y = act(x W + b). `weights` is W as it is stored, (inputs, outputs) dense; `packed` is W in panels
+// (pack_forward). A batch of a few rows reads `weights`, a larger one `packed`.
+template <class T>
+struct AffineForward {
+    const T* x;
+    i64 x_row;
+    const T* weights;
+    const T* packed;
+    const T* bias;
+    T* y;
+    i64 y_row;
+    i64 inputs, outputs;
+    Activation act;
+};
+
+// dx = (dy W^T) * act'(y), where y is the output that dx is the gradient of before its activation;
+// `packed` is W^T in panels (pack_backward).
+template <class T>
+struct AffineBackward {
+    const T* dy;
+    i64 dy_row;
+    const T* weights;
+    const T* packed;
+    T* dx;
+    i64 dx_row;
+    const T* y;
+    i64 y_row;
+    i64 inputs, outputs;
+    Activation act;
+};
+
+// What the gradients of W and b are made of.
+template <class T>
+struct AffineGradient {
+    const T* x;
+    i64 x_row;
+    const T* dy;
+    i64 dy_row;
+    i64 rows, inputs, outputs;
+};
+
+// Row by row: the loss, and the gradient of the scores times `scale`. Targets are drawn by
+// `index` (null: the row itself) from `labels` or, when that is null, from rows of numbers.
+template <class T>
+struct LossRows {
+    LossKind kind;
+    const T* scores;
+    i64 scores_row;
+    T* gradient;
+    i64 gradient_row;
+    i64 classes;
+    const i64* labels;
+    const T* targets;
+    i64 targets_row;
+    const i64* index;
+    double* losses;
+    T scale;
+};
+
+// One operand or two, entry by entry (softmax: row by row).
+template <class T>
+struct Elementwise {
+    const T* a;
+    i64 a_row;
+    const T* b;
+    i64 b_row;
+    T* out;
+    i64 out_row;
+    i64 columns;
+    Activation act;
+};
+
+// One step of an optimizer; what depends on the step alone is worked out beforehand.
+template <class T>
+struct Update {
+    OptimizerKind kind;
+    T lr;           // Adam: lr / (1 - beta1^t)
+    T clip;         // gradients are multiplied by this; 1 leaves them
+    T decay;        // coupled weight decay; 0 leaves gradients alone
+    T shrink;       // decoupled weight decay: parameters times this; 1 leaves them
+    T keep1, keep2; // momentum or beta1; RMSProp's decay or beta2
+    T spread;       // Adam: 1 / sqrt(1 - beta2^t)
+    T eps;
+};
+
+// The kernels of one float format. A range of rows or columns is [from, to).
+template <class T>
+struct Math {
+    i64 lanes;      // numbers in a vector
+    i64 panel;      // columns in a panel
+    i64 tile_rows;  // rows of a tile: ranges of rows are best cut at its multiples
+    i64 few_rows;   // up to so many rows, affine products read W as it is stored
+
+    // Columns are cut at multiples of `panel`.
+    void (*affine)(const AffineForward<T>&, i64 row, i64 row_end, i64 column, i64 column_end,
+                   bool few);
+    void (*affine_back)(const AffineBackward<T>&, i64 row, i64 row_end, i64 column,
+                        i64 column_end, bool few);
+    // Rows [row, row_end) and columns of dW, dense with `out_row` between rows; columns as above.
+    void (*weight_gradient)(const AffineGradient<T>&, i64 row, i64 row_end, i64 column,
+                            i64 column_end, T* out, i64 out_row);
+    void (*bias_gradient)(const AffineGradient<T>&, T* out);
+    // A part of W into panels; `column` and, for W^T, `row` are multiples of `panel`.
+    void (*pack_forward)(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_end,
+                         i64 column, i64 column_end, T* to);
+    void (*pack_backward)(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_end,
+                          i64 column, i64 column_end, T* to);
+
+    // The first row whose label is out of range, or -1.
+    i64 (*loss)(const LossRows<T>&, i64 row, i64 row_end);
+    void (*activate)(const Elementwise<T>&, i64 row, i64 row_end);
+    void (*activate_back)(const Elementwise<T>&, i64 row, i64 row_end);  // a = dy, b = y
+    void (*softmax)(const Elementwise<T>&, i64 row, i64 row_end);
+    void (*softmax_back)(const Elementwise<T>&, i64 row, i64 row_end);  // a = dy, b = y
+    void (*add)(const Elementwise<T>&, i64 row, i64 row_end);
+    void (*multiply)(const Elementwise<T>&, i64 row, i64 row_end);
+
+    void (*update)(const Update<T>&, T* params, const T* grads, T* first, T* second, i64 count);
+    double (*sum_of_squares)(const T* values, i64 count);
+};
+
+struct Kernels {
+    FirstBadIndex first_bad_index;
+    Gather<std::uint8_t, float> gather_u8_f32;
+    Gather<std::uint8_t, double> gather_u8_f64;
+    Gather<float, float> gather_f32_f32;
+    Gather<float, double> gather_f32_f64;
+    Gather<double, float> gather_f64_f32;
+    Gather<double, double> gather_f64_f64;
+    Math<float> f32;
+    Math<double> f64;
+};
+
+template <class T>
+inline const Math<T>& math(const Kernels& kernels) {
+    if constexpr (sizeof(T) == sizeof(float)) return kernels.f32;
+    else return kernels.f64;
+}
+
+}  // namespace zk

@@ -1,0 +1,39 @@
+// A small pool of threads that can only help.
+//
+// The caller hands out numbered tasks and works on them itself; helpers take what is left. It waits
+// for tasks that a helper has begun, never for a helper to arrive: one that the operating system
+// has put aside costs nothing. One that is put aside in the middle of a task costs that wait, after
+// which helpers are left out for a while (see docs/decisions/threads.md).
+//
+// Which thread runs a task must make no difference to what the task computes.
+#pragma once
+
+#include <cstdint>
+
+namespace zk {
+
+// How many threads may be used now: OpenMP's word for the calling thread, so that OMP_NUM_THREADS
+// and threadpoolctl govern us too.
+int max_threads();
+
+// Calls task(context, i, thread) for every i in [0, count), on up to `threads` threads; `thread` is
+// below `threads` and no two tasks run at once under one number. Tasks must not throw.
+void run_tasks(int threads, std::int64_t count,
+               void (*task)(void* context, std::int64_t index, int thread), void* context);
+
+// The same for a callable f(i, thread).
+template <class F>
+void parallel_for(int threads, std::int64_t count, F&& f) {
+    if (threads <= 1 || count <= 1) {
+        for (std::int64_t i = 0; i < count; ++i) f(i, 0);
+        return;
+    }
+    run_tasks(
+        threads, count,
+        [](void* context, std::int64_t index, int thread) {
+            (*static_cast<F*>(context))(index, thread);
+        },
+        &f);
+}
+
+}  // namespace zk

@@ -1,0 +1,156 @@
+// A program: a flat list of kernel calls over one arena, and the loop that runs it.
+//
+// It is built call by call from Python (engine/compile.py), which plans the arena. It knows no
+// Python itself: a layer that has no kernel is a `call` back to whoever runs it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "kernels.hpp"
+
+namespace zk {
+
+// Rows of numbers in a data set: uint8, float or double, `stride` elements apart.
+struct Source {
+    enum class Type { u8, f32, f64 } type;
+    const void* data;
+    i64 rows, columns, stride;
+    double scale;
+};
+
+// Class labels, or rows of numbers in the program's format; one of the two.
+template <class T>
+struct Targets {
+    const i64* labels = nullptr;
+    const T* numbers = nullptr;
+    i64 rows = 0, columns = 0;
+};
+
+// The optimizer as the user set it; `steps` counts the updates made before this run.
+struct OptimizerSettings {
+    OptimizerKind kind = OptimizerKind::sgd;
+    double lr = 0, weight_decay = 0, clip_norm = 0;  // clip_norm 0: gradients are left as they are
+    bool decoupled = false;
+    double keep1 = 0, keep2 = 0, eps = 0;
+    i64 steps = 0;
+};
+
+// The flat buffers of a network and its optimizer; `first` and `second` may be null.
+template <class T>
+struct Buffers {
+    T* params = nullptr;
+    T* grads = nullptr;
+    T* first = nullptr;
+    T* second = nullptr;
+    i64 size = 0;
+};
+
+// `kernels` are those of the instruction set that was in use when the program was made.
+template <class T>
+class Program {
+public:
+    using Callback = std::function<void(i64 id, i64 rows)>;
+    enum class Elementwise { activate, activate_back, softmax, softmax_back, add, multiply };
+
+    Program(const Kernels& kernels, i64 max_rows, i64 arena_size, Buffers<T> buffers);
+    ~Program();
+    Program(const Program&) = delete;
+    Program& operator=(const Program&) = delete;
+
+    // Building. Slots and layers are known by the numbers that these return.
+    i64 slot(i64 offset, i64 row, i64 columns);
+    i64 layer(i64 weights, i64 bias, i64 inputs, i64 outputs, i64 input, bool needs_back);
+    void gather(i64 source, i64 to, bool may_alias);
+    void affine(i64 layer, i64 input, i64 output, Activation act);
+    void affine_back(i64 layer, i64 dout, i64 dx, i64 output, Activation act);
+    void elementwise(Elementwise kind, i64 a, i64 b, i64 out, Activation act);
+    void loss(LossKind kind, i64 scores, i64 gradient);
+    void call(i64 id);                        // back to the caller, all rows at once
+    void gradient(i64 layer, i64 dout);       // the layer's gradients, and its update
+    void update_range(i64 offset, i64 count); // parameters whose gradients a callback filled
+    void result(i64 slot);                    // what `predict` gives
+
+    // Runs one step for each batch indices[bounds[i]:bounds[i + 1]] and writes its mean loss. Ends
+    // early, before the update, at a loss that is not finite. Returns how many losses it wrote.
+    i64 train(const std::vector<Source>& sources, const Targets<T>& targets, const i64* indices,
+              const i64* bounds, i64 batches, const OptimizerSettings& settings, double* losses,
+              const Callback& callback);
+
+    // Rows of the result for rows of the sources, `max_rows` at a time.
+    void predict(const std::vector<Source>& sources, i64 rows, T* out, const Callback& callback);
+
+    T* arena() { return arena_.get(); }
+    i64 arena_size() const { return arena_size_; }
+    i64 packed_size() const;
+
+private:
+    struct Slot { T* data; i64 row, columns; };
+    struct Layer {
+        i64 weights, bias, inputs, outputs, input, dout;
+        std::unique_ptr<T[], void (*)(void*)> forward_panels, back_panels;
+    };
+    struct Gather { i64 source, to; bool may_alias; i64 offset, row; };
+    struct Affine { i64 layer, input, output; Activation act; };
+    struct AffineBack { i64 layer, dout, dx, output; Activation act; };
+    struct Entrywise { Elementwise kind; i64 a, b, out; Activation act; };
+    struct Loss { LossKind kind; i64 scores, gradient; };
+    struct Call { i64 id; };
+    using Op = std::variant<Gather, Affine, AffineBack, Entrywise, Loss, Call>;
+    struct Range { i64 offset, count; };
+    // A block of one layer's parameters: rows [k, k_end), columns [j, j_end); bias where rows = 0.
+    struct Block { i64 layer, k, k_end, j, j_end; };
+    // What one batch runs on.
+    struct Batch {
+        const std::vector<Source>* sources;
+        const Targets<T>* targets;
+        const i64* index;
+        i64 first, rows;
+        int threads;
+        bool few;
+    };
+
+    void add_op(Op op);
+    void run_segments(const Batch& batch, const Callback& callback);
+    void run_rows(const std::vector<Op>& ops, const Batch& batch);
+    void run_columns(const std::vector<Op>& ops, const Batch& batch);
+    void run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, i64 column, i64 column_end);
+    bool aliases(const Gather& op, const Batch& batch) const;
+    void point_slots(const Batch& batch);
+    void run_gather(const Gather& op, const Batch& batch, i64 row, i64 row_end);
+    void pack(int threads);
+    void pack_block(const Block& block);
+    void update(const Batch& batch, const OptimizerSettings& settings, bool repack);
+    void update_block(const Block& block, const Batch& batch, const Update<T>& step, bool repack);
+    void write_gradients(const Batch& batch);
+    double gradient_norm(int threads);
+    void apply(const Update<T>& step, i64 offset, const T* grads, i64 count);
+    void plan_blocks(i64 rows);
+    double mean_loss(i64 rows) const;
+    AffineGradient<T> gradient_of(const Layer& layer, i64 rows) const;
+    int threads_for(double flops) const;
+
+    const Math<T>& math_;
+    const Kernels& kernels_;
+    i64 max_rows_, arena_size_;
+    Buffers<T> buffers_;
+    std::unique_ptr<T[], void (*)(void*)> arena_;
+    std::vector<double> row_losses_;
+    std::vector<Slot> slots_;
+    std::vector<Layer> layers_;
+    std::vector<std::vector<Op>> segments_;
+    std::vector<Range> ranges_;
+    std::vector<Block> blocks_;
+    i64 blocks_rows_ = -1;
+    i64 result_ = -1;
+    double flops_a_row_ = 0;
+};
+
+extern template class Program<float>;
+extern template class Program<double>;
+
+}  // namespace zk

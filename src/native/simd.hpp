@@ -1,0 +1,164 @@
+// One vector type for every instruction set: GCC's and clang's vector extension gives the
+// arithmetic, and the few operations that it lacks are named here.
+// Compiled once per instruction set; include it only from such files.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include "kernels.hpp"
+
+namespace zk::ZK_ISA {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+
+template <class T>
+struct VectorOf;
+
+template <>
+struct VectorOf<float> {
+    typedef float type __attribute__((vector_size(kVectorBytes)));
+    typedef float loose __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+    typedef std::int32_t bits __attribute__((vector_size(kVectorBytes)));
+};
+
+template <>
+struct VectorOf<double> {
+    typedef double type __attribute__((vector_size(kVectorBytes)));
+    typedef double loose __attribute__((vector_size(kVectorBytes), aligned(8), may_alias));
+    typedef std::int64_t bits __attribute__((vector_size(kVectorBytes)));
+};
+
+template <class T>
+using Vector = typename VectorOf<T>::type;
+template <class T>
+using Bits = typename VectorOf<T>::bits;
+
+// Numbers in a vector.
+template <class T>
+constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
+
+template <class T>
+inline Vector<T> load(const T* from) {
+    return *reinterpret_cast<const typename VectorOf<T>::loose*>(from);
+}
+
+template <class T>
+inline void store(T* to, Vector<T> v) {
+    *reinterpret_cast<typename VectorOf<T>::loose*>(to) = v;
+}
+
+template <class T>
+inline Vector<T> splat(T value) {
+    return Vector<T>{} + value;
+}
+
+// The first `count` numbers, zeros behind them; reads nothing beyond.
+#if defined(__AVX512F__)
+inline Vector<float> load_part(const float* from, i64 count) {
+    return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from);
+}
+inline Vector<double> load_part(const double* from, i64 count) {
+    return _mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1), from);
+}
+#elif defined(__AVX2__)
+inline Vector<float> load_part(const float* from, i64 count) {
+    const Bits<float> lane{0, 1, 2, 3, 4, 5, 6, 7};
+    return _mm256_maskload_ps(from, (__m256i)(lane < static_cast<std::int32_t>(count)));
+}
+inline Vector<double> load_part(const double* from, i64 count) {
+    const Bits<double> lane{0, 1, 2, 3};
+    return _mm256_maskload_pd(from, (__m256i)(lane < count));
+}
+#else
+template <class T>
+inline Vector<T> load_part(const T* from, i64 count) {
+    Vector<T> v{};
+    std::memcpy(&v, from, static_cast<std::size_t>(count) * sizeof(T));
+    return v;
+}
+#endif
+
+template <class T>
+inline void store_part(T* to, Vector<T> v, i64 count) {
+    std::memcpy(to, &v, static_cast<std::size_t>(count) * sizeof(T));
+}
+
+// a * b + c, rounded once where the machine can.
+inline Vector<float> fma(Vector<float> a, Vector<float> b, Vector<float> c) {
+#if defined(__AVX512F__)
+    return _mm512_fmadd_ps(a, b, c);
+#elif defined(__FMA__)
+    return _mm256_fmadd_ps(a, b, c);
+#elif defined(__ARM_NEON)
+    return vfmaq_f32(c, a, b);
+#else
+    return a * b + c;
+#endif
+}
+
+inline Vector<double> fma(Vector<double> a, Vector<double> b, Vector<double> c) {
+#if defined(__AVX512F__)
+    return _mm512_fmadd_pd(a, b, c);
+#elif defined(__FMA__)
+    return _mm256_fmadd_pd(a, b, c);
+#elif defined(__ARM_NEON)
+    return vfmaq_f64(c, a, b);
+#else
+    return a * b + c;
+#endif
+}
+
+inline Vector<float> square_root(Vector<float> v) {
+#if defined(__AVX512F__)
+    return _mm512_sqrt_ps(v);
+#elif defined(__AVX__)
+    return _mm256_sqrt_ps(v);
+#elif defined(__ARM_NEON)
+    return vsqrtq_f32(v);
+#elif defined(__SSE2__)
+    return _mm_sqrt_ps(v);
+#else
+    for (int i = 0; i < kLanes<float>; ++i) v[i] = __builtin_sqrtf(v[i]);
+    return v;
+#endif
+}
+
+inline Vector<double> square_root(Vector<double> v) {
+#if defined(__AVX512F__)
+    return _mm512_sqrt_pd(v);
+#elif defined(__AVX__)
+    return _mm256_sqrt_pd(v);
+#elif defined(__ARM_NEON)
+    return vsqrtq_f64(v);
+#elif defined(__SSE2__)
+    return _mm_sqrt_pd(v);
+#else
+    for (int i = 0; i < kLanes<double>; ++i) v[i] = __builtin_sqrt(v[i]);
+    return v;
+#endif
+}
+
+// Lanes added from the first to the last: the same order on every call.
+template <class T>
+inline T sum_lanes(Vector<T> v) {
+    T total = v[0];
+    for (int i = 1; i < kLanes<T>; ++i) total += v[i];
+    return total;
+}
+
+}  // namespace zk::ZK_ISA

@@ -1,0 +1,15 @@
+// One instruction set's table of kernels. Compiled once per instruction set.
+#include "tables.hpp"
+
+namespace zk::ZK_ISA {
+
+void fill(Kernels& table) {
+    add_gather(table);
+    add_affine(table);
+    add_gradient(table);
+    add_elementwise(table);
+    add_loss(table);
+    add_optimizers(table);
+}
+
+}  // namespace zk::ZK_ISA

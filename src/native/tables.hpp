@@ -1,0 +1,16 @@
+// Each file of kernels fills its part of the table by one function.
+// Compiled once per instruction set; include it only from such files.
+#pragma once
+
+#include "kernels.hpp"
+
+namespace zk::ZK_ISA {
+
+void add_gather(Kernels& table);
+void add_affine(Kernels& table);
+void add_gradient(Kernels& table);
+void add_elementwise(Kernels& table);
+void add_loss(Kernels& table);
+void add_optimizers(Kernels& table);
+
+}  // namespace zk::ZK_ISA

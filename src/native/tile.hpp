@@ -1,0 +1,81 @@
+// The heart of every matrix product: a tile of the result held in registers.
+// Compiled once per instruction set; include it only from such files.
+#pragma once
+
+#include "simd.hpp"
+
+namespace zk::ZK_ISA {
+
+// Rows of a tile, and vectors across it: as many sums as the register file holds beside the
+// operands, so that a multiply-add never waits for the one before it.
+#if defined(__AVX512F__) || defined(__ARM_NEON)
+constexpr int kTileRows = 12;
+#else
+constexpr int kTileRows = 6;
+#endif
+constexpr int kTileVectors = 2;
+
+// Columns of a tile, which is the width of a packed panel.
+template <class T>
+constexpr i64 kPanel = kTileVectors * kLanes<T>;
+
+// Operand A, one number at a time: A[i][k] = data[i * row + k * step].
+template <class T>
+struct Scalars {
+    const T* data;
+    i64 row, step;
+};
+
+// Operand B, whole vectors: B[k][j] = data[k * step + j].
+template <class T>
+struct Rows {
+    const T* data;
+    i64 step;
+};
+
+// sum[i][v] += sum over k of A[i][k] * B[k][v-th vector], k in order: the bits of a sum depend
+// neither on the tile that it lies in nor on its neighbours.
+template <class T, int rows, int vectors>
+__attribute__((always_inline)) inline void multiply(i64 depth, Scalars<T> a, Rows<T> b,
+                                                    Vector<T> (&sum)[rows][vectors]) {
+    const T* __restrict__ left = a.data;
+    const T* __restrict__ right = b.data;
+    for (i64 k = 0; k < depth; ++k) {
+        Vector<T> line[vectors];
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; ++v) line[v] = load(right + v * kLanes<T>);
+#pragma GCC unroll 16
+        for (int i = 0; i < rows; ++i) {
+            const Vector<T> one = splat(left[i * a.row]);
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; ++v) sum[i][v] = fma(one, line[v], sum[i][v]);
+        }
+        left += a.step;
+        right += b.step;
+    }
+}
+
+// Calls f.operator()<n>() for n = count, 1 <= count <= kTileRows.
+template <int n = kTileRows, class F>
+inline void with_rows(int count, F&& f) {
+    if constexpr (n >= 1) {
+        if (count == n) return f.template operator()<n>();
+        return with_rows<n - 1>(count, f);
+    }
+}
+
+// Walks [first, last) in tiles: full ones, and at the end two even ones rather than one thin one,
+// since a tile of two rows leaves most of the arithmetic units idle.
+template <class F>
+inline void for_tiles(i64 first, i64 last, F&& f) {
+    while (first < last) {
+        const i64 left = last - first;
+        i64 take = kTileRows;
+        if (left < 2 * kTileRows && left > kTileRows) take = (left + 1) / 2;
+        if (left <= kTileRows) take = left;
+        with_rows(static_cast<int>(take), [&]<int rows>() { f.template operator()<rows>(first); });
+        first += take;
+    }
+}
+
+}  // namespace zk::ZK_ISA

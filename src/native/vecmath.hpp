@@ -1,0 +1,94 @@
+// exp, sigmoid and tanh on vectors, within a few units in the last place; NaN comes through.
+// Compiled once per instruction set; include it only from such files.
+#pragma once
+
+#include "simd.hpp"
+
+namespace zk::ZK_ISA {
+
+// What the range reduction needs to know of a float format.
+template <class T>
+struct ExpConstants;
+
+template <>
+struct ExpConstants<float> {
+    static constexpr float kRound = 12582912.0f;  // 1.5 * 2**23: adding it rounds to an integer
+    static constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
+    static constexpr float kLargest = 88.72f, kSmallest = -87.33f;
+    static constexpr int kMantissa = 23, kTerms = 7;
+};
+
+template <>
+struct ExpConstants<double> {
+    static constexpr double kRound = 6755399441055744.0;  // 1.5 * 2**52
+    static constexpr double kLn2High = 6.93147180369123816490e-01;
+    static constexpr double kLn2Low = 1.90821492927058770002e-10;
+    static constexpr double kLargest = 709.78, kSmallest = -708.39;
+    static constexpr int kMantissa = 52, kTerms = 13;
+};
+
+// 1 / n! for the Taylor polynomial of exp(r) - 1, which on |r| <= ln(2) / 2 is exact to rounding.
+constexpr double kInverseFactorial[] = {
+    1.0,           1.0,            1.0 / 2,         1.0 / 6,          1.0 / 24,
+    1.0 / 120,     1.0 / 720,      1.0 / 5040,      1.0 / 40320,      1.0 / 362880,
+    1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800,
+};
+
+// x = n ln(2) + r: gives exp(r) - 1 and, in `scale`, 2**n.
+template <class T>
+inline Vector<T> exp_reduced(Vector<T> x, Vector<T>& scale) {
+    using C = ExpConstants<T>;
+    const Vector<T> shifted = fma(x, splat(T(1.44269504088896340736)), splat(C::kRound));
+    const Vector<T> n = shifted - C::kRound;
+    Vector<T> r = fma(n, splat(-C::kLn2High), x);
+    r = fma(n, splat(-C::kLn2Low), r);
+    Vector<T> p = splat(T(kInverseFactorial[C::kTerms]));
+    for (int i = C::kTerms - 1; i >= 1; --i) p = fma(p, r, splat(T(kInverseFactorial[i])));
+    const Vector<T> one = splat(T(1)), base = splat(C::kRound);
+    Bits<T> whole, from, exponent;
+    std::memcpy(&whole, &shifted, sizeof whole);
+    std::memcpy(&from, &base, sizeof from);
+    std::memcpy(&exponent, &one, sizeof exponent);
+    exponent += (whole - from) << C::kMantissa;
+    std::memcpy(&scale, &exponent, sizeof scale);
+    return p * r;
+}
+
+// exp(x): 0 below the smallest normal number, infinity above the largest.
+template <class T>
+inline Vector<T> exponential(Vector<T> x) {
+    using C = ExpConstants<T>;
+    const Vector<T> low = splat(C::kSmallest), high = splat(C::kLargest);
+    Vector<T> inside = x < low ? low : x;
+    inside = inside > high ? high : inside;
+    Vector<T> scale;
+    const Vector<T> p = exp_reduced<T>(inside, scale);
+    Vector<T> y = fma(p, scale, scale);
+    y = x < low ? splat(T(0)) : y;
+    y = x > high ? splat(T(__builtin_inf())) : y;
+    return x == x ? y : x;
+}
+
+// 1 / (1 + exp(-x)) by exp(-|x|), which cannot overflow.
+template <class T>
+inline Vector<T> sigmoid(Vector<T> x) {
+    const Vector<T> e = exponential<T>(x < T(0) ? x : -x);
+    const Vector<T> one = splat(T(1));
+    return (x < T(0) ? e : one) / (one + e);
+}
+
+// -m / (2 + m) with m = exp(-2|x|) - 1, which keeps its digits near 0; past 10 (20) it is 1.
+template <class T>
+inline Vector<T> hyperbolic_tangent(Vector<T> x) {
+    const Vector<T> size = x < T(0) ? -x : x;
+    const Vector<T> far = splat(T(sizeof(T) == 4 ? 10 : 20));
+    const Vector<T> near = size > far ? far : size;
+    Vector<T> scale;
+    const Vector<T> p = exp_reduced<T>(near * T(-2), scale);
+    const Vector<T> m = fma(p, scale, scale - T(1));
+    const Vector<T> y = -m / (T(2) + m);
+    const Vector<T> signed_y = x < T(0) ? -y : y;
+    return x == x ? signed_y : x;
+}
+
+}  // namespace zk::ZK_ISA
