@@ -1,0 +1,12 @@
+"""Names for the types that every part shares."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
+Shape: TypeAlias = tuple[int, ...]
+Seed: TypeAlias = int | np.random.Generator
