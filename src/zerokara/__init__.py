@@ -1,0 +1,100 @@
+"""zerokara: neural networks from zero, every layer proven and fast on a CPU."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from zerokara import functions, gradient, models
+from zerokara._version import __version__
+from zerokara.errors import ZerokaraError
+from zerokara.layers import (
+    Add,
+    Affine,
+    Constant,
+    Identity,
+    IdentityWithLoss,
+    Input,
+    Layer,
+    Loss,
+    Mul,
+    Node,
+    ReLU,
+    Sigmoid,
+    SigmoidWithLoss,
+    Softmax,
+    SoftmaxWithLoss,
+    Tanh,
+)
+from zerokara.network import Network
+from zerokara.optimizers import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSProp
+from zerokara.sequential import Sequential
+
+if TYPE_CHECKING:
+    from zerokara import data
+    from zerokara.check.gradcheck import gradcheck
+    from zerokara.interop.safetensors import load, save
+    from zerokara.training.fit import fit
+    from zerokara.training.history import History
+
+# Loaded when first used, so that importing zerokara costs little more than importing NumPy.
+_LAZY = {
+    "History": "zerokara.training.history",
+    "data": "zerokara.data",
+    "fit": "zerokara.training.fit",
+    "gradcheck": "zerokara.check.gradcheck",
+    "load": "zerokara.interop.safetensors",
+    "save": "zerokara.interop.safetensors",
+}
+
+__all__ = [
+    "SGD",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
+    "Add",
+    "Affine",
+    "Constant",
+    "History",
+    "Identity",
+    "IdentityWithLoss",
+    "Input",
+    "Layer",
+    "Loss",
+    "Momentum",
+    "Mul",
+    "Nesterov",
+    "Network",
+    "Node",
+    "RMSProp",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "SigmoidWithLoss",
+    "Softmax",
+    "SoftmaxWithLoss",
+    "Tanh",
+    "ZerokaraError",
+    "__version__",
+    "data",
+    "fit",
+    "functions",
+    "gradcheck",
+    "gradient",
+    "load",
+    "models",
+    "save",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'zerokara' has no attribute {name!r}")
+    module = importlib.import_module(_LAZY[name])
+    value = module if module.__name__ == f"zerokara.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,349 @@
+"""Network: a graph of layers with one loss, one parameter buffer and one gradient buffer."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from zerokara._types import Array, Seed, Shape
+from zerokara.errors import ArgumentError, DtypeError, OrderError, ShapeError
+from zerokara.graph import layer_names, sort_nodes
+from zerokara.initializers import as_generator
+from zerokara.layers import Constant, Input, Layer, Loss, Node, Parameters
+from zerokara.storage import move_to_buffers
+from zerokara.summary import Summary
+
+PREDICT_ROWS = 1024
+"""Rows that `predict` works on at a time, so that its memory does not grow with the data."""
+
+
+class Network:
+    """A directed acyclic graph of layers that runs forward, backward and by mini-batches.
+
+    Args:
+        output: the node whose value is the network's output.
+        loss: what `loss`, `gradient` and `accuracy` measure by; a graph may do without.
+        rng: a seed or a generator, for the initial weights.
+        dtype: float32 or float64. Inputs of other dtypes are converted.
+
+    Attributes:
+        params, grads: name to array, such as ``"affine1.W"``, in graph order. Each array is a view
+            into `flat_params` or `flat_grads`; assigning writes into it.
+        layers: name to layer, in graph order.
+        dtype: of all parameters and results.
+
+    Raises:
+        ShapeError: shapes that do not fit, naming the layer.
+        ArgumentError: a layer used twice, two inputs of one name, no input at all.
+    """
+
+    def __init__(
+        self,
+        output: Node,
+        *,
+        loss: Loss | None = None,
+        rng: Seed = 0,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        self.dtype = _network_dtype(dtype)
+        self.output = output
+        self.nodes = sort_nodes(output)
+        self.inputs = {node.name: node for node in self.nodes if isinstance(node, Input)}
+        names = layer_names(self.nodes)
+        self.layers: dict[str, Layer] = {name: node.layer for name, node in names if node.layer}
+        self.loss_layer = loss
+        self._adopt_layers()
+        self.shapes = self._build(as_generator(rng))
+        self.flat_params, self.flat_grads = move_to_buffers(self.layers.values(), self.dtype)
+        self.params, self.grads = Parameters(), Parameters()
+        for name, layer, key in self._named_parameters():
+            self.params.bind(name, layer.params[key])
+            self.grads.bind(name, layer.grads[key])
+        # What `backward` must fit: the batch of the last `forward`, or None before it.
+        self._batch: tuple[int, bool] | None = None
+
+    @property
+    def output_shape(self) -> Shape:
+        """One sample's output shape."""
+        return self.shapes[self.output]
+
+    def forward(self, x: Any = None, *, training: bool = False, **named: Any) -> Array:
+        """The output for a batch, or for one sample given without the batch axis.
+
+        Args:
+            x: the input of a network of one input, shape (N, *input_shape) or input_shape; or a
+                mapping of names to arrays.
+            named: the inputs by name.
+            training: whether layers behave as in training.
+
+        Returns:
+            (N, *output_shape), or output_shape for one sample.
+
+        Raises:
+            ArgumentError: inputs missing or unknown.
+            ShapeError: an input of another shape.
+        """
+        feeds, single = self._feed(x, named)
+        out = self._run(feeds, training)
+        self._batch = (len(out), single)
+        return np.asarray(out[0])[()] if single else out
+
+    def backward(self, dout: npt.ArrayLike = 1.0) -> Any:
+        """Gradients of the inputs by name, given the output's; fills `grads`.
+
+        Must follow a `forward`, whose batch the gradient is for; `dout` has its output's shape.
+
+        Raises:
+            OrderError: before any forward.
+            ShapeError: `dout` of another shape.
+        """
+        batch = self._wrap_dout(dout)
+        gradients = self._run_back(batch)
+        if batch.shape == np.shape(dout):
+            return gradients
+        return {name: np.asarray(g[0])[()] for name, g in gradients.items()}
+
+    def predict(self, x: Any) -> Array:
+        """The output in inference mode: scores of shape (N, *output_shape), or of one sample.
+
+        Rows are worked on in blocks, so memory does not grow with N beyond the result.
+        """
+        feeds, single = self._feed(x, {})
+        rows = len(next(iter(feeds.values())))
+        # Layers remember the last block alone.
+        self._batch = (rows, single) if rows <= PREDICT_ROWS else None
+        out = np.empty((rows, *self.output_shape), self.dtype)
+        for start in range(0, rows, PREDICT_ROWS):
+            block = slice(start, start + PREDICT_ROWS)
+            out[block] = self._run({name: v[block] for name, v in feeds.items()}, False)
+        return np.asarray(out[0])[()] if single else out
+
+    def probabilities(self, x: Any) -> Array:
+        """`predict` through the loss's output function: softmax, sigmoid or identity."""
+        scores = self.predict(x)
+        return self._loss().activate(scores)
+
+    def loss(self, x: Any, t: npt.ArrayLike, *, training: bool = False) -> Array:
+        """The mean loss of a batch with its targets, a scalar of the network's dtype."""
+        feeds, single = self._feed(x, {})
+        self._batch = (len(next(iter(feeds.values()))), single)
+        t = np.asarray(t)[np.newaxis] if single else np.asarray(t)
+        loss: Array = self._loss().forward(self._run(feeds, training), t, training=training)
+        return loss
+
+    def accuracy(self, x: Any, t: npt.ArrayLike) -> float:
+        """The share of samples whose greatest score is at the right class, 0 to 1."""
+        scores, t = self.predict(x), np.asarray(t)
+        if scores.ndim == len(self.output_shape):
+            scores, t = scores[np.newaxis], t[np.newaxis]
+        if not len(scores):
+            raise ArgumentError("accuracy: needs at least one sample, got 0")
+        return float(np.mean(self._loss().correct(scores, t)))
+
+    def gradient(self, x: Any, t: npt.ArrayLike) -> dict[str, Array]:
+        """The loss's gradient for every parameter, by backpropagation, as new arrays by name.
+
+        `grads` and `flat_grads` hold the same numbers until the next call.
+        """
+        self.compute_gradient(x, t)
+        return {name: array.copy() for name, array in self.grads.items()}
+
+    def compute_gradient(self, x: Any, t: npt.ArrayLike, *, training: bool = True) -> Array:
+        """Fill `grads` by one forward and one backward pass and return the loss."""
+        loss = self.loss(x, t, training=training)
+        self._run_back(self._loss().backward(1.0))
+        return loss
+
+    def numerical_gradient(
+        self, x: Any, t: npt.ArrayLike, h: float | None = None
+    ) -> dict[str, Array]:
+        """The same gradient by central differences, in float64 whatever the network's dtype.
+
+        Slow: two losses for every parameter. Works on a float64 copy, so a float32 network is
+        measured without float32's rounding.
+        """
+        from zerokara.gradient import numerical_gradient
+
+        shadow = self.astype(np.float64)
+        return {
+            name: numerical_gradient(lambda _: shadow.loss(x, t, training=True), array, h)
+            for name, array in shadow.params.items()
+        }
+
+    def astype(self, dtype: npt.DTypeLike) -> Self:
+        """A copy of the network, parameters and state included, in another float dtype."""
+        # Nodes in graph order, each after its inputs: a copy of the last one alone would recurse
+        # through the whole graph.
+        memo: dict[int, Any] = {}
+        for node in self.nodes:
+            copy.deepcopy(node, memo)
+        twin = copy.deepcopy(self, memo)
+        twin.dtype = _network_dtype(dtype)
+        for layer in twin.layers.values():
+            layer.clear()
+            for key, array in layer.state.items():
+                layer.state.bind(key, array.astype(dtype) if array.dtype.kind == "f" else array)
+        twin.flat_params, twin.flat_grads = move_to_buffers(twin.layers.values(), twin.dtype)
+        for name, layer, key in twin._named_parameters():
+            twin.params.bind(name, layer.params[key])
+            twin.grads.bind(name, layer.grads[key])
+        return twin
+
+    def copy(self) -> Self:
+        """An independent copy of the network."""
+        return self.astype(self.dtype)
+
+    def summary(self) -> Summary:
+        """A table: layer, output shape, parameters, multiply-adds of one sample."""
+        return Summary.of(self)
+
+    def parameter_name(self, layer_name: str, key: str) -> str:
+        """What a layer's parameter is called in `params`; models of the book override it."""
+        return f"{layer_name}.{key}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self.layers)} layers, {self.flat_params.size} params>"
+
+    def _named_parameters(self) -> list[tuple[str, Layer, str]]:
+        return [
+            (self.parameter_name(name, key), layer, key)
+            for name, layer in self.layers.items()
+            for key in layer.params
+        ]
+
+    def _loss(self) -> Loss:
+        if self.loss_layer is None:
+            raise ArgumentError(
+                f"{self!r} has no loss; give one when it is made, such as loss=SoftmaxWithLoss()"
+            )
+        return self.loss_layer
+
+    def _adopt_layers(self) -> None:
+        for layer in self.layers.values():
+            if layer.adopted:
+                raise ArgumentError(
+                    f"{layer!r} already belongs to a network, whose buffer holds its parameters; "
+                    "make a new layer, or copy the network with .copy()"
+                )
+        for layer in self.layers.values():
+            layer.adopted = True
+
+    def _build(self, rng: np.random.Generator) -> dict[Node, Shape]:
+        hints = _initial_value_hints(self.nodes)
+        shapes: dict[Node, Shape] = {}
+        for node in self.nodes:
+            if isinstance(node, Input):
+                shapes[node] = node.shape
+            elif isinstance(node, Constant):
+                shapes[node] = ()
+            elif node.layer is not None:
+                layer = node.layer
+                if getattr(layer, "init", "") is None:
+                    layer.init = hints.get(node, "xavier")  # type: ignore[attr-defined]
+                given = [shapes[source] for source in node.inputs]
+                # A constant takes the shape of what stands beside it.
+                fitting = [s for s, n in zip(given, node.inputs, strict=True) if not _fixed(n)]
+                given = [
+                    fitting[0] if _fixed(n) and fitting else s
+                    for s, n in zip(given, node.inputs, strict=True)
+                ]
+                shapes[node] = layer.build_many(tuple(given), rng, self.dtype)
+        return shapes
+
+    def _feed(self, x: Any, named: Mapping[str, Any]) -> tuple[dict[str, Array], bool]:
+        given: Mapping[str, Any] = named
+        if isinstance(x, Mapping):
+            given = x
+        elif x is not None:
+            if len(self.inputs) != 1:
+                raise ArgumentError(
+                    f"{self!r} has the inputs {', '.join(self.inputs)}; give them by name"
+                )
+            given = {next(iter(self.inputs)): x}
+        if set(given) != set(self.inputs):
+            raise ArgumentError(
+                f"{self!r} takes the inputs {', '.join(self.inputs)}, got "
+                f"{', '.join(map(str, given)) or 'none'}"
+            )
+        feeds = {name: self._convert(name, value) for name, value in given.items()}
+        single = {name: feed.ndim == len(self.inputs[name].shape) for name, feed in feeds.items()}
+        if all(single.values()):
+            return {name: feed[np.newaxis] for name, feed in feeds.items()}, True
+        if any(single.values()) or len({len(feed) for feed in feeds.values()}) > 1:
+            shapes = ", ".join(f"{name} {feed.shape}" for name, feed in feeds.items())
+            raise ShapeError(f"{self!r}: inputs must share one batch size, got {shapes}")
+        return feeds, False
+
+    def _convert(self, name: str, value: Any) -> Array:
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiub":
+            raise DtypeError(f"input {name!r}: expected numbers, got dtype {array.dtype}")
+        shape = self.inputs[name].shape
+        if array.shape not in ((*array.shape[:1], *shape), shape):
+            raise ShapeError(
+                f"input {name!r}: expected shape {('N', *shape)} or {shape}".replace("'N'", "N")
+                + f", got {array.shape}"
+            )
+        return array.astype(self.dtype, copy=False)
+
+    def _wrap_dout(self, dout: npt.ArrayLike) -> Array:
+        if self._batch is None:
+            raise OrderError(f"{self!r}: backward was called before forward")
+        rows, single = self._batch
+        wanted = self.output_shape if single else (rows, *self.output_shape)
+        dout = np.asarray(dout, self.dtype)
+        if dout.shape != wanted:
+            raise ShapeError(
+                f"{self!r}: dout must have the output's shape {wanted}, got {dout.shape}"
+            )
+        return dout[np.newaxis] if single else dout
+
+    def _run(self, feeds: Mapping[str, Array], training: bool) -> Array:
+        values: dict[Node, Array] = {}
+        for node in self.nodes:
+            if isinstance(node, Input):
+                values[node] = feeds[node.name]
+            elif isinstance(node, Constant):
+                values[node] = np.asarray(node.value, self.dtype)
+            elif node.layer is not None:
+                arguments = [values[source] for source in node.inputs]
+                values[node] = node.layer.forward(*arguments, training=training)
+        return values[self.output]
+
+    def _run_back(self, dout: Array) -> dict[str, Array]:
+        arriving: dict[Node, Array] = {self.output: dout}
+        for node in reversed(self.nodes):
+            if node.layer is None or node not in arriving:
+                continue
+            leaving = node.layer.backward(arriving.pop(node))
+            if not isinstance(leaving, tuple):
+                leaving = (leaving,)
+            for source, gradient in zip(node.inputs, leaving, strict=True):
+                # A new array each time: a layer may have handed out dout itself to two sides.
+                arriving[source] = arriving[source] + gradient if source in arriving else gradient
+        return {node.name: arriving[node] for node in self.inputs.values()}
+
+
+def _fixed(node: Node) -> bool:
+    return isinstance(node, Constant)
+
+
+def _network_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    chosen = np.dtype(dtype)
+    if chosen not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise DtypeError(f"Network: dtype must be float32 or float64, got {chosen}")
+    return chosen
+
+
+def _initial_value_hints(nodes: list[Node]) -> dict[Node, str]:
+    """For each node what initial weights suit the layer that its output goes into."""
+    hints: dict[Node, str] = {}
+    for node in nodes:
+        for source in node.inputs:
+            if node.layer is not None:
+                hints.setdefault(source, node.layer.init_before)
+    return hints

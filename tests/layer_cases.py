@@ -1,0 +1,95 @@
+"""The table that every layer test walks: one entry a way of using a layer or a loss.
+
+A new layer adds its entries here and nothing else: `test_layers.py` finds it, and fails as long
+as a layer in `zerokara.layers.LAYERS` has no entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from zerokara import layers
+from zerokara._types import Array, Shape
+from zerokara.layers import Layer, Loss
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer to be tested.
+
+    Attributes:
+        name: unique, and what pytest calls the test.
+        make: gives a new layer, not yet built.
+        shapes: one sample's shape of every input, without the batch axis.
+        classes: a loss whose targets are labels 0..classes-1; None for other targets.
+        one_hot: the labels are given as one-hot rows.
+        column_targets: (N,) targets for scores (N, 1).
+    """
+
+    name: str
+    make: Callable[[], Layer]
+    shapes: tuple[Shape, ...]
+    classes: int | None = None
+    one_hot: bool = False
+    column_targets: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_loss(self) -> bool:
+        return isinstance(self.make(), Loss)
+
+    def inputs(
+        self, rng: np.random.Generator, batch: int = 5, dtype: type = np.float64
+    ) -> tuple[Array, ...]:
+        """Arrays for `forward`: both signs, no zeros; for a loss scores and targets."""
+        drawn = [
+            (rng.uniform(0.1, 2.0, (batch, *shape)) * rng.choice([-1, 1], (batch, *shape)))
+            for shape in self.shapes
+        ]
+        given = [array.astype(dtype) for array in drawn]
+        return (*given, self.targets(rng, batch)) if self.is_loss else tuple(given)
+
+    def targets(self, rng: np.random.Generator, batch: int) -> Array:
+        """Targets for a batch of scores."""
+        if self.classes is None:
+            t = rng.uniform(0.0, 1.0, (batch, *self.shapes[0]))
+            return t[:, 0] if self.column_targets else t
+        labels = rng.integers(0, self.classes, batch)
+        return np.eye(self.classes, dtype=np.int64)[labels] if self.one_hot else labels
+
+    def built(self, dtype: type = np.float64, seed: int = 0) -> Layer:
+        """A new layer with its parameters."""
+        layer = self.make()
+        if not self.is_loss:
+            layer.build_many(self.shapes, np.random.default_rng(seed), dtype)
+        return layer
+
+
+CASES = (
+    Case("add", layers.Add, ((3, 2), (3, 2))),
+    Case("add-numbers", layers.Add, ((), ())),
+    Case("affine", lambda: layers.Affine(3), ((4,),)),
+    Case("affine-image", lambda: layers.Affine(3, init="he"), ((2, 3, 2),)),
+    Case("affine-one-to-one", lambda: layers.Affine(1, init=0.5), ((1,),)),
+    Case("identity", layers.Identity, ((3,),)),
+    Case("identity-loss", layers.IdentityWithLoss, ((3,),)),
+    Case("identity-loss-column", layers.IdentityWithLoss, ((1,),), column_targets=True),
+    Case("mul", layers.Mul, ((3, 2), (3, 2))),
+    Case("mul-numbers", layers.Mul, ((), ())),
+    Case("relu", layers.ReLU, ((4, 2),)),
+    Case("sigmoid", layers.Sigmoid, ((4, 2),)),
+    Case("sigmoid-loss", layers.SigmoidWithLoss, ((3,),)),
+    Case("sigmoid-loss-column", layers.SigmoidWithLoss, ((1,),), column_targets=True),
+    Case("sigmoid-loss-vector", layers.SigmoidWithLoss, ((),)),
+    Case("softmax", layers.Softmax, ((5,),)),
+    Case("softmax-sequence", layers.Softmax, ((2, 3),)),
+    Case("softmax-loss", layers.SoftmaxWithLoss, ((4,),), classes=4),
+    Case("softmax-loss-one-hot", layers.SoftmaxWithLoss, ((4,),), classes=4, one_hot=True),
+    Case("softmax-loss-twenty", layers.SoftmaxWithLoss, ((20,),), classes=20),
+    Case("tanh", layers.Tanh, ((4, 2),)),
+)
