@@ -1,0 +1,8 @@
+"""Proof that a gradient is right: backpropagation measured against numerical differentiation."""
+
+from __future__ import annotations
+
+from zerokara.check.gradcheck import gradcheck
+from zerokara.check.report import Entry, GradientError, Report, Row
+
+__all__ = ["Entry", "GradientError", "Report", "Row", "gradcheck"]
