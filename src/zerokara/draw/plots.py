@@ -1,0 +1,152 @@
+"""Curves of a training, as matplotlib figures."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zerokara._types import Array
+from zerokara.errors import ArgumentError, DataError, MissingExtraError
+from zerokara.files import replace_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from zerokara.training.history import History
+
+# Told apart by lightness and by line as well as by colour, for grey print and colour blindness.
+_PALE, _LOSS, _TRAIN, _TEST = "#bccbdd", "#1f4e79", "#e08a3c", "#1f4e79"
+
+
+def plot_history(
+    history: History, path: str | os.PathLike[str] | None = None, title: str | None = None
+) -> Figure:
+    """The loss by step and, beside it, the accuracies by epoch.
+
+    Args:
+        history: of at least one step.
+        path: where to save it, written beside and renamed; the ending says the format (.png,
+            .svg, .pdf, ...).
+        title: above the whole figure.
+
+    Returns:
+        A figure that belongs to no window and to no global state of matplotlib.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        ArgumentError: no steps, or a path whose ending is no picture format.
+        DataError: the file cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtraError(
+            "plots need matplotlib: pip install 'zerokara[plots]' (or pip install matplotlib)"
+        ) from None
+    if not history.loss:
+        raise ArgumentError("plot_history: the history has no steps to draw")
+    kind = None if path is None else _format(Figure(), Path(path))
+    accuracies = bool(history.train_accuracy or history.test_accuracy)
+    figure = Figure(figsize=(9.6 if accuracies else 5.6, 3.8), dpi=120, layout="constrained")
+    axes = figure.subplots(1, 2 if accuracies else 1, squeeze=False)[0]
+    _draw_loss(axes[0], history)
+    if accuracies:
+        _draw_accuracies(axes[1], history)
+    for place in axes:
+        place.grid(color="#e6e6e6", linewidth=0.8)
+        place.set_axisbelow(True)
+        place.spines[["top", "right"]].set_visible(False)
+    if title:
+        figure.suptitle(title)
+    if path is not None and kind is not None:
+        _save(figure, Path(path), kind)
+    return figure
+
+
+def smoothed(values: Array, width: int) -> Array:
+    """At each place the mean of about `width` values around it, of fewer at both ends."""
+    sums = np.cumsum(np.concatenate([[0.0], values]))
+    # The same number to both sides, also at the ends: else the line would lag behind there.
+    place = np.arange(len(values))
+    reach = np.minimum(np.minimum(place, len(values) - 1 - place), width // 2)
+    mean: Array = (sums[place + reach + 1] - sums[place - reach]) / (2 * reach + 1)
+    return mean
+
+
+def _draw_loss(axes: Axes, history: History) -> None:
+    loss = np.asarray(history.loss, np.float64)
+    steps = np.arange(1, len(loss) + 1)
+    width = max(len(loss) // 50, 1) // 2 * 2 + 1  # odd, to have a middle
+    marker = "." if len(loss) == 1 else None
+    if width > 1:
+        axes.plot(steps, loss, color=_PALE, linewidth=0.8, label="each batch")
+        axes.plot(
+            steps, smoothed(loss, width), color=_LOSS, linewidth=1.8, label=f"mean of {width} steps"
+        )
+        axes.legend(frameon=False)
+    else:
+        axes.plot(steps, loss, color=_LOSS, linewidth=1.4, marker=marker)
+    # Losses of one sign start at 0; a span of a thousand and more can only be read as powers.
+    if loss.min() > 0 and smoothed(loss, width).max() > 1000 * smoothed(loss, width).min():
+        axes.set_yscale("log")
+    elif loss.min() >= 0:
+        axes.set_ylim(0, float(loss.max()) * 1.05 or 1.0)
+    axes.set_xlabel("step")
+    axes.set_ylabel("loss")
+    axes.set_title("Loss")
+
+
+def _draw_accuracies(axes: Axes, history: History) -> None:
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    # A last epoch that was cut short ends where its steps end.
+    end = history.steps / history.steps_per_epoch
+    lines = (
+        (history.train_accuracy, "train", _TRAIN, (0, (5, 2)), "o", "white"),
+        (history.test_accuracy, "test", _TEST, "-", "s", _TEST),
+    )
+    for values, name, color, style, marker, inside in lines:
+        if not values:
+            continue
+        axes.plot(
+            np.minimum(np.arange(1, len(values) + 1), end),
+            values,
+            color=color,
+            linestyle=style,
+            linewidth=1.6,
+            marker=marker,
+            markersize=5,
+            markerfacecolor=inside,
+            markevery=max(len(values) // 12, 1),
+            label=f"{name} (last {values[-1]:.1%})",
+        )
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("accuracy")
+    axes.set_title("Accuracy")
+    axes.legend(frameon=False, loc="lower right")
+
+
+def _format(figure: Figure, path: Path) -> str:
+    known = figure.canvas.get_supported_filetypes()
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in known:
+        raise ArgumentError(
+            f"plot_history: {path} must end in a picture format, such as .png, .svg or .pdf"
+        )
+    return kind
+
+
+def _save(figure: Figure, path: Path, kind: str) -> None:
+    picture = io.BytesIO()
+    figure.savefig(picture, format=kind)
+    try:
+        replace_file(path, picture.getvalue())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from None

@@ -1,0 +1,9 @@
+"""Training: batches in, a trained network and its history out. `zerokara.fit` is the door."""
+
+from __future__ import annotations
+
+from zerokara.training.callbacks import Callback
+from zerokara.training.history import History
+from zerokara.training.step import EagerStep
+
+__all__ = ["Callback", "EagerStep", "History"]

@@ -1,0 +1,57 @@
+"""EagerStep: one training step on the maths alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zerokara._types import Array
+from zerokara.network import Network
+from zerokara.optimizers import Optimizer
+from zerokara.training.samples import Samples
+
+
+class EagerStep:
+    """Draw a batch, forward, loss, backward, update: once, or for many batches.
+
+    Args:
+        net: a network with a loss; its parameters are changed in place.
+        optimizer: what changes them.
+        x: an array or `Pixels` of shape (N, *input shape), or a mapping of input names to such.
+        t: targets of N samples.
+    """
+
+    def __init__(self, net: Network, optimizer: Optimizer, x: Any, t: Any) -> None:
+        self.net = net
+        self.optimizer = optimizer
+        self.samples = Samples(net, x, t)
+
+    def __call__(self, indices: Array) -> float:
+        """The mean loss of the samples at `indices`, and then one update.
+
+        Where that loss is NaN or infinite there is no update.
+        """
+        feeds, t = self.samples.draw(indices)
+        # A number that overflows shows in the loss; the warning of each layer would come before.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            loss = float(self.net.compute_gradient(feeds, t, training=True))
+            if np.isfinite(loss):
+                self.optimizer.update(self.net.flat_params, self.net.flat_grads)
+        return loss
+
+    def run(
+        self, indices: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        """Many steps: batch i is ``indices[bounds[i]:bounds[i + 1]]``. Returns their losses.
+
+        Stops at the first loss that is NaN or infinite, without that update; that loss is then
+        the last one returned.
+        """
+        losses = np.empty(max(len(bounds) - 1, 0))
+        for place in range(len(losses)):
+            losses[place] = self(indices[bounds[place] : bounds[place + 1]])
+            if not np.isfinite(losses[place]):
+                return losses[: place + 1]
+        return losses
