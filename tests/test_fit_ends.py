@@ -16,10 +16,12 @@ from fit_cases import CLASSES, COUNT, SIZE, Recorder, StopAt, blobs, small_net
 
 import zerokara as zk
 from zerokara.data import Batches
+from zerokara.engine import EagerStep
+from zerokara.engine.samples import Samples
 from zerokara.errors import (
     DivergedError,
 )
-from zerokara.training import Callback, EagerStep
+from zerokara.training import Callback
 
 
 def test_ctrl_c_keeps_the_best_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,7 +143,7 @@ def test_divergence_names_the_step_and_the_layer(tmp_path: Path) -> None:
     assert log[-1] == ("", "end", saved.steps)
     # The same by hand: the parameters are those before that step, and the layer named is the
     # first of them that overflows.
-    step = EagerStep(twin, zk.SGD(lr=1e5), x, rows)
+    step = zk.compile_step(twin, zk.SGD(lr=1e5), x, rows, batch_size=10)
     batches = Batches(len(x), 10)
     for index in range(saved.steps):
         assert step(batches.batch(index)) == saved.loss[index]
@@ -189,13 +191,13 @@ def test_run_stops_at_the_first_bad_loss_without_its_update() -> None:
     x, t = blobs()
     x[20:30] = np.inf
     net, twin = small_net(), small_net()
-    step = EagerStep(net, zk.SGD(lr=0.1), x, t)
+    step = EagerStep(net, zk.SGD(lr=0.1), Samples(net, x, t))
     order = np.arange(COUNT)
     losses = step.run(order, np.array([0, 10, 20, 30, 37]))
     assert losses.dtype == np.float64
     assert losses.shape == (3,)
     assert np.isfinite(losses[:2]).all()
     assert not np.isfinite(losses[2])
-    good = EagerStep(twin, zk.SGD(lr=0.1), x, t)
+    good = EagerStep(twin, zk.SGD(lr=0.1), Samples(twin, x, t))
     assert [good(order[:10]), good(order[10:20])] == losses[:2].tolist()
     assert net.flat_params.tobytes() == twin.flat_params.tobytes()

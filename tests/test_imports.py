@@ -35,7 +35,7 @@ ARROWS: dict[str, set[str]] = {
     "native": set(),
     "data": {"native"},
     "images": {"data"},
-    "engine": {"network", "layers", "optimizers", "native"},
+    "engine": {"network", "layers", "optimizers", "native", "data"},
     "architecture": {"network", "sequential", "models", "layers"},
     "training": {"engine", "network", "sequential", "optimizers", "data", "draw", "interop"},
     "check": {"network", "sequential", "layers", "gradient"},

@@ -7,6 +7,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,7 @@ struct PyProgram {
     zk::Program<T> program;
     i64 max_rows;
     std::vector<nb::object> owners;
+    std::mutex busy;  // one arena: two Python threads take turns
 };
 
 template <class T>
@@ -123,6 +125,7 @@ i64 train(PyProgram<T>& self, const std::vector<PySource*>& sources, nb::object 
     }
     const auto back = callback_to<T>(std::move(callback));
     nb::gil_scoped_release unlocked;
+    const std::lock_guard<std::mutex> turn(self.busy);
     return self.program.train(from, targets, indices.data(), bounds.data(), batches, settings,
                               losses.data(), back);
 }
@@ -136,6 +139,7 @@ void predict(PyProgram<T>& self, const std::vector<PySource*>& sources, Table<T>
         if (s.rows != rows) throw nb::value_error("Program.predict: out needs a row a sample");
     const auto back = callback_to<T>(std::move(callback));
     nb::gil_scoped_release unlocked;
+    const std::lock_guard<std::mutex> turn(self.busy);
     self.program.predict(from, rows, out.data(), back);
 }
 
@@ -156,7 +160,8 @@ void def_program(nb::module_& m, const char* name) {
             new (self) Self{{zk::isa().kernels, max_rows, arena_size,
                              buffers<T>(params, grads, state)},
                             max_rows,
-                            std::move(owners)};
+                            std::move(owners),
+                            {}};
         },
         "max_rows"_a, "arena_size"_a, "params"_a.noconvert(), "grads"_a.noconvert(), "state"_a);
     type.def("slot", [](Self& s, i64 offset, i64 row, i64 columns) {
@@ -195,6 +200,11 @@ void def_program(nb::module_& m, const char* name) {
         const std::size_t shape[1] = {static_cast<std::size_t>(s.program.arena_size())};
         return nb::ndarray<nb::numpy, T, nb::ndim<1>>(s.program.arena(), 1, shape, self);
     }, nb::sig("def arena(self) -> numpy.typing.NDArray[typing.Any]"));
+    type.def("losses", [](nb::object self) {
+        Self& s = nb::cast<Self&>(self);
+        const std::size_t shape[1] = {static_cast<std::size_t>(s.max_rows)};
+        return nb::ndarray<nb::numpy, double, nb::ndim<1>>(s.program.row_losses(), 1, shape, self);
+    }, nb::sig("def losses(self) -> numpy.typing.NDArray[typing.Any]"));
     type.def("train", &train<T>, "sources"_a, "labels"_a.none(), "numbers"_a.none(),
              "indices"_a.noconvert(), "bounds"_a.noconvert(), "settings"_a, "losses"_a.noconvert(),
              "callback"_a.none());

@@ -85,6 +85,7 @@ public:
     void predict(const std::vector<Source>& sources, i64 rows, T* out, const Callback& callback);
 
     T* arena() { return arena_.get(); }
+    double* row_losses() { return row_losses_.data(); }  // max_rows numbers
     i64 arena_size() const { return arena_size_; }
     i64 packed_size() const;
 

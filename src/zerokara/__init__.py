@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from zerokara import functions, gradient, models
+from zerokara._types import Array
 from zerokara._version import __version__
 from zerokara.errors import ZerokaraError
 from zerokara.layers import (
@@ -33,6 +35,7 @@ from zerokara.sequential import Sequential
 if TYPE_CHECKING:
     from zerokara import data
     from zerokara.check.gradcheck import gradcheck
+    from zerokara.engine.compile import compile_step
     from zerokara.interop.safetensors import load, save
     from zerokara.training.fit import fit
     from zerokara.training.history import History
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 # Loaded when first used, so that importing zerokara costs little more than importing NumPy.
 _LAZY = {
     "History": "zerokara.training.history",
+    "compile_step": "zerokara.engine.compile",
     "data": "zerokara.data",
     "fit": "zerokara.training.fit",
     "gradcheck": "zerokara.check.gradcheck",
@@ -76,6 +80,7 @@ __all__ = [
     "Tanh",
     "ZerokaraError",
     "__version__",
+    "compile_step",
     "data",
     "fit",
     "functions",
@@ -85,6 +90,15 @@ __all__ = [
     "models",
     "save",
 ]
+
+
+def _compile_inference(network: Network) -> Callable[[Any], Array] | None:
+    from zerokara.engine.inference import compile_inference
+
+    return compile_inference(network)
+
+
+Network.inference_compiler = staticmethod(_compile_inference)
 
 
 def __getattr__(name: str) -> Any:

@@ -96,6 +96,24 @@ def max_threads() -> int:
     return 1 if _core is None else int(_core.max_threads())
 
 
+def program_type(dtype: np.dtype[Any]) -> Any:
+    """The native class of programs for float32 or float64; the core must be available."""
+    assert _core is not None
+    return _core.Program32 if dtype == np.float32 else _core.Program64
+
+
+def source(rows: Array, scale: float) -> Any:
+    """A data set that programs draw from: (N, columns) of uint8, float32 or float64."""
+    assert _core is not None
+    return _core.Source(rows, scale)
+
+
+def optimizer_settings(*numbers: float) -> Any:
+    """An optimizer's numbers in the order of `_core.OptimizerSettings`."""
+    assert _core is not None
+    return _core.OptimizerSettings(*numbers)
+
+
 def gather_rows(
     source: Array,
     indices: npt.ArrayLike,

@@ -4,6 +4,5 @@ from __future__ import annotations
 
 from zerokara.training.callbacks import Callback
 from zerokara.training.history import History
-from zerokara.training.step import EagerStep
 
-__all__ = ["Callback", "EagerStep", "History"]
+__all__ = ["Callback", "History"]

@@ -11,7 +11,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from zerokara.data.batches import Batches
+from zerokara.engine.compile import step_for
+from zerokara.engine.samples import Samples, checked_samples
 from zerokara.errors import ArgumentError, DataError, DtypeError
 from zerokara.network import Network
 from zerokara.optimizers import SGD, Optimizer
@@ -21,8 +25,6 @@ from zerokara.training.diverged import diverged
 from zerokara.training.history import History
 from zerokara.training.metrics import accuracy, has_accuracy
 from zerokara.training.run import Run
-from zerokara.training.samples import Samples, checked_samples
-from zerokara.training.step import EagerStep
 
 __all__ = ["Run", "fit"]
 
@@ -114,7 +116,8 @@ class _Training:
             given if given is not None and has_accuracy(run.net, given) else None
             for given in evaluated
         )
-        self.step = EagerStep(run.net, run.optimizer, samples.inputs, samples.t)
+        largest = int(np.diff(batches.bounds).max())
+        self.step = step_for(run.net, run.optimizer, samples, largest)
         self.best = Best(run.net, run.out and run.out / "model.safetensors")
         self.chunk = 1
         self.started = self.written = time.perf_counter()

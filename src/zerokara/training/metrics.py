@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from zerokara.engine.samples import Samples, blank_scores
 from zerokara.errors import ArgumentError, DtypeError, LabelError, ShapeError
-from zerokara.network import PREDICT_ROWS, Network
-from zerokara.training.samples import Samples, blank_scores
+from zerokara.network import Network
 
 
 def has_accuracy(net: Network, samples: Samples) -> bool:
@@ -24,8 +24,5 @@ def accuracy(net: Network, samples: Samples) -> float:
     """The share of samples whose answer is right, 0 to 1."""
     if net.loss_layer is None:
         raise ArgumentError(f"accuracy: {net!r} has no loss that tells right from wrong")
-    right = 0
-    for start in range(0, len(samples), PREDICT_ROWS):
-        feeds, t = samples.draw(np.arange(start, min(start + PREDICT_ROWS, len(samples))))
-        right += int(np.count_nonzero(net.loss_layer.correct(net.predict(feeds), t)))
-    return right / len(samples)
+    right = net.loss_layer.correct(net.predict(samples.inputs), samples.t)
+    return float(np.count_nonzero(right)) / len(samples)

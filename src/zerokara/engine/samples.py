@@ -55,7 +55,7 @@ class Samples:
         return source[indices]
 
 
-def checked_samples(net: Network, given: Any, which: str) -> Samples:
+def checked_samples(net: Network, given: Any, which: str, where: str = "fit") -> Samples:
     """The samples of a pair (x, t) after a look at every entry; `which` is 'train' or 'test'.
 
     Raises:
@@ -65,7 +65,7 @@ def checked_samples(net: Network, given: Any, which: str) -> Samples:
         DtypeError: inputs or targets that are no numbers.
         LabelError: targets that do not fit the network's loss.
     """
-    where = f"fit: {which}"
+    where = f"{where}: {which}"
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise ArgumentError(f"{where} must be a pair (x, t), got {_kind(given)}")
     x, t = given
@@ -137,7 +137,8 @@ def _check_targets(net: Network, samples: Samples, where: str) -> None:
     loss = net.loss_layer
     if loss is None:
         raise ArgumentError(
-            f"fit: {net!r} has no loss; give one when it is made, such as loss=SoftmaxWithLoss()"
+            f"{where}: {net!r} has no loss; give one when it is made, "
+            "such as loss=SoftmaxWithLoss()"
         )
     try:
         loss.check(blank_scores(net, len(samples)), samples.t)

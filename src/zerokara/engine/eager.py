@@ -1,16 +1,14 @@
-"""EagerStep: one training step on the maths alone."""
+"""EagerStep: one training step on the maths alone, with the calls of a compiled one."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from zerokara._types import Array
+from zerokara.engine.samples import Samples
 from zerokara.network import Network
 from zerokara.optimizers import Optimizer
-from zerokara.training.samples import Samples
 
 
 class EagerStep:
@@ -19,14 +17,17 @@ class EagerStep:
     Args:
         net: a network with a loss; its parameters are changed in place.
         optimizer: what changes them.
-        x: an array or `Pixels` of shape (N, *input shape), or a mapping of input names to such.
-        t: targets of N samples.
+        samples: inputs and targets that were checked.
+        reason: why no program runs, for `program`.
     """
 
-    def __init__(self, net: Network, optimizer: Optimizer, x: Any, t: Any) -> None:
+    def __init__(
+        self, net: Network, optimizer: Optimizer, samples: Samples, reason: str = "asked for"
+    ) -> None:
         self.net = net
         self.optimizer = optimizer
-        self.samples = Samples(net, x, t)
+        self.samples = samples
+        self.program = f"no program: the maths of each layer, in NumPy ({reason})"
 
     def __call__(self, indices: Array) -> float:
         """The mean loss of the samples at `indices`, and then one update.

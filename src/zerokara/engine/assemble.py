@@ -1,0 +1,140 @@
+"""From a plan to the native program: the only place where the two meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from zerokara import native
+from zerokara._types import Array
+from zerokara.engine.program import (
+    Affine,
+    AffineBack,
+    AffineUse,
+    Call,
+    Entrywise,
+    Gather,
+    Loss,
+    Plan,
+    Slot,
+)
+from zerokara.network import Network
+
+ACTIVATIONS = {"none": 0, "relu": 1, "sigmoid": 2, "tanh": 3}
+LOSSES = {"softmax": 0, "sigmoid": 1, "identity": 2}
+ENTRYWISE = {
+    "activate": 0,
+    "activate_back": 1,
+    "softmax": 2,
+    "softmax_back": 3,
+    "add": 4,
+    "multiply": 5,
+}
+FLOAT32 = np.dtype(np.float32)
+
+
+def assemble(net: Network, plan: Plan, state: list[Array]) -> Any:
+    """The native program of a laid-out plan, on the network's own buffers."""
+    kind = native.program_type(net.dtype)
+    program = kind(plan.max_rows, plan.arena_size, net.flat_params, net.flat_grads, state)
+    numbers = {slot: program.slot(*plan.places[slot], slot.columns) for slot in plan.places}
+    layers = _layers(program, plan, numbers)
+    for place, kernel in enumerate(plan.kernels):
+        if isinstance(kernel, Gather):
+            program.gather(kernel.source, numbers[kernel.out], _only_products_read(plan, kernel))
+        elif isinstance(kernel, Affine):
+            act = ACTIVATIONS[kernel.activation]
+            program.affine(layers[kernel.layer], numbers[kernel.x], numbers[kernel.out], act)
+        elif isinstance(kernel, AffineBack):
+            y = -1 if kernel.y is None else numbers[kernel.y]
+            act = ACTIVATIONS[kernel.activation]
+            dout, dx = numbers[kernel.dout], numbers[kernel.dx]
+            program.affine_back(layers[kernel.layer], dout, dx, y, act)
+        elif isinstance(kernel, Entrywise):
+            b = -1 if kernel.b is None else numbers[kernel.b]
+            act = ACTIVATIONS[kernel.activation]
+            which = ENTRYWISE[kernel.kind]
+            program.elementwise(which, numbers[kernel.a], b, numbers[kernel.out], act)
+        elif isinstance(kernel, Loss):
+            scores, gradient = numbers[kernel.scores], numbers[kernel.gradient]
+            program.loss(LOSSES[kernel.kind], scores, gradient)
+        elif isinstance(kernel, Call):
+            program.call(place)
+    for gradient in plan.gradients:
+        program.gradient(layers[gradient.layer], numbers[gradient.dout])
+    for part in plan.ranges:
+        program.update_range(part.offset, part.count)
+    assert plan.result is not None
+    program.result(numbers[plan.result])
+    return program
+
+
+def python_calls(
+    net: Network, plan: Plan, program: Any, targets: Callable[[], Array] | None
+) -> Callable[[int, int], None] | None:
+    """What the program calls for layers without kernels: f(place of the kernel, rows)."""
+    if not any(isinstance(kernel, Call) for kernel in plan.kernels):
+        return None
+    arena, losses = program.arena(), program.losses()
+    training = targets is not None
+
+    def view(slot: Slot, rows: int) -> Array:
+        start, row = plan.places[slot]
+        block: Array = arena[start : start + rows * row].reshape(rows, row)[:, : slot.columns]
+        return block.reshape(rows, *slot.shape)
+
+    def given(value: Slot | float, rows: int) -> Array:
+        if not isinstance(value, Slot):
+            return np.asarray(value, net.dtype)
+        array = view(value, rows)
+        array.flags.writeable = False  # a layer must not write into what it is given
+        return array
+
+    def put(slot: Slot | None, value: Array, rows: int) -> None:
+        if slot is not None:
+            start, row = plan.places[slot]
+            block = arena[start : start + rows * row].reshape(rows, row)
+            block[:, : slot.columns] = np.reshape(value, (rows, slot.columns))
+
+    def call(place: int, rows: int) -> None:
+        kernel = plan.kernels[place]
+        assert isinstance(kernel, Call)
+        inputs = [given(value, rows) for value in kernel.inputs]
+        if kernel.direction == "forward":
+            put(kernel.outputs[0], kernel.layer.forward(*inputs, training=training), rows)
+        elif kernel.direction == "backward":
+            gradients = kernel.layer.backward(*inputs)
+            if not isinstance(gradients, tuple):
+                gradients = (gradients,)
+            for slot, gradient in zip(kernel.outputs, gradients, strict=True):
+                put(slot, gradient, rows)
+        else:
+            assert targets is not None
+            losses[:rows] = kernel.layer.forward(*inputs, targets(), training=True)
+            put(kernel.outputs[0], kernel.layer.backward(1.0), rows)
+
+    return call
+
+
+def _layers(program: Any, plan: Plan, numbers: dict[Slot, int]) -> dict[AffineUse, int]:
+    back = {kernel.layer for kernel in plan.kernels if isinstance(kernel, AffineBack)}
+    return {
+        kernel.layer: program.layer(
+            kernel.layer.weights,
+            kernel.layer.bias,
+            kernel.layer.inputs,
+            kernel.layer.outputs,
+            numbers[kernel.x],
+            kernel.layer in back,
+        )
+        for kernel in plan.kernels
+        if isinstance(kernel, Affine)
+    }
+
+
+def _only_products_read(plan: Plan, gather: Gather) -> bool:
+    """Whether rows may be read where the user keeps them: other kernels read past their end."""
+    readers = [kernel for kernel in plan.kernels if gather.out in kernel.reads()]
+    return plan.result is not gather.out and all(isinstance(reader, Affine) for reader in readers)

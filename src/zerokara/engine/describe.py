@@ -1,0 +1,42 @@
+"""A plan in words: what `print(step.program)` shows."""
+
+from __future__ import annotations
+
+from zerokara import native
+from zerokara.engine.program import Call, Gradient, Plan, Range
+from zerokara.network import Network
+
+
+class ProgramText(str):
+    """A text that shows itself in a console without `print`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def describe(net: Network, plan: Plan, packed: int, optimizer: str | None) -> ProgramText:
+    """Kernels in the order in which they run, slots with their shapes, and the memory they take."""
+    size = net.dtype.itemsize
+    goal = "one training step" if optimizer else "inference"
+    lines = [
+        f"program: {goal} of {net!r}, {net.dtype}, up to {plan.max_rows} rows, "
+        f"kernels for {native.isa()}"
+    ]
+    lines += [f"  {i:2d}  {kernel.words()}" for i, kernel in enumerate(plan.kernels, 1)]
+    after: list[Gradient | Range] = [*plan.gradients, *plan.ranges]
+    if after:
+        lines.append(f"then, block by block while it is in the cache ({optimizer}):")
+        lines += [f"  {i:2d}  {p.words()}" for i, p in enumerate(after, len(plan.kernels) + 1)]
+    lines.append("slots (one row a sample):")
+    for slot, (start, row) in plan.places.items():
+        lines.append(f"  {slot.name} {slot.shape}: rows of {row} from byte {start * size:,}")
+    lines.append(f"fused: {len(plan.fused)}")
+    lines += [f"  {text}" for text in plan.fused]
+    calls = sum(isinstance(kernel, Call) for kernel in plan.kernels)
+    lines.append(f"Python calls: {calls}")
+    lines.append(
+        f"memory: arena {plan.arena_size * size:,} bytes, packed weights {packed * size:,} bytes"
+    )
+    return ProgramText("\n".join(lines))

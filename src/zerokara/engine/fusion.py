@@ -1,0 +1,75 @@
+"""Fusion: neighbours in the list of kernels that one kernel does in one pass.
+
+A pattern is a function of two kernels that gives the one that replaces them, or None. What the
+first writes must be read by the second alone; it is then never written to memory at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TypeAlias
+
+from zerokara.engine.program import Affine, AffineBack, Entrywise, Kernel, Plan, Slot
+
+Pattern: TypeAlias = Callable[[Kernel, Kernel], Kernel | None]
+
+
+def affine_then_activation(first: Kernel, second: Kernel) -> Kernel | None:
+    """The activation is applied to a tile of the product while it is in registers."""
+    if (
+        isinstance(first, Affine)
+        and first.activation == "none"
+        and isinstance(second, Entrywise)
+        and second.kind == "activate"
+    ):
+        return Affine(first.layer, first.x, second.out, second.activation)
+    return None
+
+
+def back_then_activation(first: Kernel, second: Kernel) -> Kernel | None:
+    """The activation's gradient is applied to a tile of dout W^T while it is in registers."""
+    if (
+        isinstance(first, AffineBack)
+        and first.y is None
+        and isinstance(second, Entrywise)
+        and second.kind == "activate_back"
+        and second.a is first.dx
+    ):
+        return AffineBack(first.layer, first.dout, second.out, second.b, second.activation)
+    return None
+
+
+PATTERNS: list[Pattern] = [affine_then_activation, back_then_activation]
+"""A new fused pattern is one function above and its name here."""
+
+
+def fuse(plan: Plan) -> None:
+    """Apply every pattern wherever it fits, until none does."""
+    while _fuse_once(plan):
+        pass
+
+
+def _fuse_once(plan: Plan) -> bool:
+    uses = _uses(plan)
+    for place, first in enumerate(plan.kernels[:-1]):
+        second = plan.kernels[place + 1]
+        between = first.writes()
+        if len(between) != 1 or between[0] not in second.reads() or uses[between[0]] != 1:
+            continue
+        for pattern in PATTERNS:
+            one = pattern(first, second)
+            if one is not None:
+                plan.kernels[place : place + 2] = [one]
+                plan.fused.append(f"{first.words()}; {second.words()}")
+                return True
+    return False
+
+
+def _uses(plan: Plan) -> Counter[Slot]:
+    """How often each slot is read, by kernels, by gradients and as the result."""
+    uses = Counter(slot for kernel in plan.kernels for slot in kernel.reads())
+    uses.update(slot for gradient in plan.gradients for slot in (gradient.x, gradient.dout))
+    if plan.result is not None:
+        uses[plan.result] += 1
+    return uses

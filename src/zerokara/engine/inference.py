@@ -1,0 +1,76 @@
+"""Inference as a program: what `net.predict` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from zerokara import native
+from zerokara._types import Array
+from zerokara.data.pixels import Pixels
+from zerokara.engine.assemble import assemble, python_calls
+from zerokara.engine.describe import ProgramText, describe
+from zerokara.engine.fusion import fuse
+from zerokara.engine.lowering import lower
+from zerokara.engine.memory import lay_out
+from zerokara.engine.program import Call, Gather
+from zerokara.engine.sources import source
+from zerokara.network import Network
+
+ROWS = 384
+"""Rows at a time: the slots of a small network then stay in the cache."""
+
+
+class Inference:
+    """Calls a network's inference program; `compile_inference` makes it."""
+
+    def __init__(self, net: Network) -> None:
+        self._plan = lower(net, training=False)
+        fuse(self._plan)
+        lay_out(self._plan, ROWS, net.dtype.itemsize)
+        self._native = assemble(net, self._plan, [])
+        self._python = python_calls(net, self._plan, self._native, None)
+        self._net = net
+        self._names = list(net.inputs)
+        self._columns = int(np.prod(net.output_shape))
+
+    @property
+    def program(self) -> ProgramText:
+        """The program in words."""
+        return describe(self._net, self._plan, self._native.packed_size(), None)
+
+    def __call__(self, x: Any) -> Array:
+        """Scores of shape (N, *output shape), or of one sample given without the batch axis."""
+        feeds, single = self._feeds(x)
+        sources = [source(feeds[name], self._net.dtype) for name in self._names]
+        rows = 1 if single else len(feeds[self._names[0]])
+        out = np.empty((rows, *self._net.output_shape), self._net.dtype)
+        self._native.predict(sources, out.reshape(rows, self._columns), self._python)
+        return np.asarray(out[0])[()] if single else out
+
+    def _feeds(self, x: Any) -> tuple[dict[str, Any], bool]:
+        """Inputs by name; `Pixels` and uint8 arrays stay what they are."""
+        net = self._net
+        given = x if isinstance(x, Mapping) else dict.fromkeys(self._names[:1], x)
+        if len(given) == len(self._names) == 1:
+            ((name, value),) = given.items()
+            shape = net.inputs[name].shape if name in net.inputs else None
+            kept = isinstance(value, Pixels) or (
+                isinstance(value, np.ndarray) and value.dtype == np.uint8
+            )
+            if kept and shape is not None and value.shape[1:] == shape and value.ndim > len(shape):
+                return {name: value}, False
+        return net.convert_inputs(x)
+
+
+def compile_inference(net: Network) -> Inference | None:
+    """The program, or None where the maths does as well: no core, or no layer with a kernel."""
+    if not native.available or not net.flat_params.size:
+        return None
+    inference = Inference(net)
+    kernels = inference._plan.kernels
+    if all(isinstance(kernel, Call | Gather) for kernel in kernels):
+        return None
+    return inference
