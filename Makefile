@@ -6,6 +6,7 @@ ARGS   ?=
 
 VENV   := .venv
 PURE   := .venv-pure
+BENCH  := .venv-bench
 BIN    := $(VENV)/bin
 NATIVE := CMakeLists.txt $(wildcard src/native/*)
 SETUP  := pyproject.toml src/zerokara/_version.py
@@ -19,11 +20,11 @@ BUILD_NEEDS = $$($(PYTHON) -c 'import tomllib; \
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help train test check format real slow sanitize pure clean
+.PHONY: help train test check format real slow sanitize pure peers bench bench-quick clean
 .DELETE_ON_ERROR:
 
 help: ## list the words
-	@sed -n 's/^\([a-z][a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 train: $(VENV)/app.stamp ## train a network on handwritten digits (ARGS="mnist --epochs 3" for others)
 	$(BIN)/zerokara train $(if $(ARGS),$(ARGS),digits)
@@ -77,12 +78,24 @@ pure: $(PURE)/dev.stamp ## run the fast tests on the pure-Python form (no compil
 	  sys.exit(f"make pure: a native core is in the way: {native._core}" if native.available else 0)'
 	$(PURE)/bin/python -m pytest -n $(JOBS) -m "$(FAST)" $(ARGS)
 
+peers: $(BENCH)/peers.stamp ## hold our networks against PyTorch and scikit-learn (installs them)
+	$(BENCH)/bin/python -m pytest -m peers $(ARGS) $(NONE)
+
+# Every script leaves the figures of a full run in benchmarks/results and in the pages; those of
+# a quick one, which only shows that the scripts and every peer still work, go to build/bench.
+BENCHMARKS := run busy scaling memory
+bench: $(BENCH)/peers.stamp ## time us and the peers, about 20 minutes (installs them; keep the machine idle)
+	for each in $(BENCHMARKS); do $(BENCH)/bin/python benchmarks/$$each.py || exit 1; done
+
+bench-quick: $(BENCH)/peers.stamp ## see that the benchmarks work, no limits on time
+	for each in $(BENCHMARKS); do $(BENCH)/bin/python benchmarks/$$each.py --quick || exit 1; done
+
 clean: ## remove what was made here: venvs, builds, caches (not your runs)
-	rm -rf $(VENV) $(PURE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PURE) $(BENCH) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
-$(VENV)/made.stamp: COMPILE_NEEDS = "cmake>=3.26" ninja
-$(VENV)/made.stamp $(PURE)/made.stamp: pyproject.toml
+$(VENV)/made.stamp $(BENCH)/made.stamp: COMPILE_NEEDS = "cmake>=3.26" ninja
+$(VENV)/made.stamp $(PURE)/made.stamp $(BENCH)/made.stamp: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 	  "zerokara needs Python 3.11 or newer and $(PYTHON) is " + sys.version.split()[0] + \
 	  "; name another one, such as: make PYTHON=python3.12")'
@@ -93,6 +106,7 @@ $(VENV)/made.stamp $(PURE)/made.stamp: pyproject.toml
 
 $(VENV)/app.stamp: $(VENV)/made.stamp $(SETUP) $(NATIVE)
 	@# A failed configuration is forgotten: it would remember the compiler that did not work.
+	@echo "installing zerokara into $(VENV): compiling takes a minute or two"
 	$(BIN)/python $(PIP) --no-build-isolation --editable ".[plots]" \
 	  || { rm -f build/*/CMakeCache.txt; exit 1; }
 	@touch $@
@@ -106,4 +120,15 @@ $(VENV)/dev.stamp $(PURE)/dev.stamp: %/dev.stamp: pyproject.toml | %/app.stamp
 	$(@D)/bin/python $(PIP) $$($(PYTHON) -c 'import tomllib; \
 	  extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
 	  print(*[r for e in ("dev", "plots", "images") for r in extras[e] if "[" not in r])')
+	@touch $@
+
+# Timed as users have it, so not editable, and installed again after each change.
+$(BENCH)/app.stamp: $(BENCH)/made.stamp $(SETUP) $(NATIVE) $(shell find src/zerokara -name '*.py')
+	$(BENCH)/bin/python $(PIP) --no-build-isolation ".[plots]" \
+	  || { rm -f build/*/CMakeCache.txt; exit 1; }
+	@touch $@
+
+$(BENCH)/peers.stamp: pyproject.toml $(BENCH)/app.stamp
+	$(BENCH)/bin/python $(PIP) pytest hypothesis $$($(PYTHON) -c 'import tomllib; \
+	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["peers"])')
 	@touch $@

@@ -6,53 +6,79 @@
 namespace zk::ZK_ISA {
 namespace {
 
+template <class T>
+inline i64 at_most_lanes(i64 count) {
+    return count < 0 ? 0 : (count < kLanes<T> ? count : kLanes<T>);
+}
+
 // One tile row by row: f(row, vector within the row, value).
 template <class T, int rows, int vectors, class F>
 __attribute__((always_inline)) inline void each_vector(Vector<T> (&sum)[rows][vectors], F&& f) {
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int i = 0; i < rows; ++i) {
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; ++v) f(i, v, sum[i][v]);
     }
 }
 
-// The columns [j, j + kPanel) of a product whose B operand is packed; `narrow` panels are one
-// vector wide. `finish` turns sums into results: finish(row, column, sum).
-template <class T, class Left, class Finish>
-inline void packed_panel(i64 row, i64 row_end, i64 depth, Left&& left, const T* panel, i64 j,
-                         bool narrow, Finish&& finish) {
-    for_tiles(row, row_end, [&]<int rows>(i64 i) {
-        if (narrow) {
-            Vector<T> sum[rows][1] = {};
-            multiply<T, rows, 1>(depth, left(i), Rows<T>{panel, kLanes<T>}, sum);
-            each_vector<T, rows, 1>(sum, [&](int r, int, Vector<T> s) { finish(i + r, j, s); });
-        } else {
-            Vector<T> sum[rows][kTileVectors] = {};
-            multiply<T, rows, kTileVectors>(depth, left(i), Rows<T>{panel, kPanel<T>}, sum);
-            each_vector<T, rows, kTileVectors>(sum, [&](int r, int v, Vector<T> s) {
-                finish(i + r, j + v * kLanes<T>, s);
+// How much of the depth is gone through at a time, so that a panel's share stays in the first-level
+// cache while tile after tile reads it.
+constexpr i64 kDepthBlock = 320;
+
+// The columns [j, j + width) of a product whose B operand is packed, over depth [k, k_end). Sums go
+// on from what `out` holds (unless k is 0) and end there, or at the last block in `finish`:
+// finish(row, vector, sum). Where the depth is cut changes no bit: a sum is stored as it is.
+template <class T, int vectors, class Finish>
+inline void packed_panel(i64 row, i64 row_end, i64 k, i64 k_end, bool last, const T* left,
+                         i64 left_row, const T* panel, T* out, i64 out_row, Finish&& finish) {
+    constexpr i64 width = vectors * kLanes<T>;
+    for_tiles<vectors>(row, row_end, [&]<int rows>(i64 i) {
+        Vector<T> sum[rows][vectors] = {};
+        T* to = out + i * out_row;
+        if (k > 0)
+            each_vector<T, rows, vectors>(sum, [&](int r, int v, Vector<T>& s) {
+                s = load(to + r * out_row + v * kLanes<T>);
             });
-        }
+        multiply<T, rows, vectors, false>(k_end - k, Scalars<T>{left + i * left_row + k, left_row, 1},
+                                   Rows<T>{panel + k * width, width}, sum);
+        each_vector<T, rows, vectors>(sum, [&](int r, int v, Vector<T>& s) {
+            store(to + r * out_row + v * kLanes<T>, last ? finish(i + r, v, s) : s);
+        });
     });
+}
+
+// All columns [column, column_end) of such a product. make_finish(j) gives the finish of a panel.
+template <class T, class MakeFinish>
+inline void packed_product(i64 row, i64 row_end, i64 depth, i64 columns, i64 column,
+                           i64 column_end, const T* left, i64 left_row, const T* panels, T* out,
+                           i64 out_row, MakeFinish&& make_finish) {
+    const i64 blocks = depth > kDepthBlock ? (depth - 1) / kDepthBlock + 1 : 1;
+    for (i64 b = 0; b < blocks; ++b) {
+        const i64 k = depth * b / blocks, k_end = depth * (b + 1) / blocks;
+        for (i64 j = column; j < column_end; j += kPanel<T>) {
+            const auto finish = make_finish(j);
+            const auto run = [&]<int vectors>() {
+                packed_panel<T, vectors>(row, row_end, k, k_end, b + 1 == blocks, left, left_row,
+                                         panels + j * depth, out + j, out_row, finish);
+            };
+            if (columns - j <= kLanes<T>) run.template operator()<1>();
+            else run.template operator()<kTileVectors>();
+        }
+    }
 }
 
 template <class T, Activation act>
 void forward_packed(const AffineForward<T>& op, i64 row, i64 row_end, i64 column, i64 column_end) {
-    const auto left = [&](i64 i) { return Scalars<T>{op.x + i * op.x_row, op.x_row, 1}; };
-    for (i64 j = column; j < column_end; j += kPanel<T>) {
-        const i64 rest = op.outputs - j;
-        Vector<T> bias[kTileVectors];
-        for (int v = 0; v < kTileVectors; ++v) {
-            const i64 count = rest - v * kLanes<T>;
-            bias[v] = load_part(op.bias + j + v * kLanes<T>,
-                                count < 0 ? 0 : (count < kLanes<T> ? count : kLanes<T>));
-        }
-        packed_panel<T>(row, row_end, op.inputs, left, op.packed + j * op.inputs, j,
-                        rest <= kLanes<T>, [&](i64 i, i64 c, Vector<T> sum) {
-                            const Vector<T> b = c == j ? bias[0] : bias[kTileVectors - 1];
-                            store(op.y + i * op.y_row + c, activate<T, act>(sum + b));
-                        });
-    }
+    packed_product<T>(row, row_end, op.inputs, op.outputs, column, column_end, op.x, op.x_row,
+                      op.packed, op.y, op.y_row, [&](i64 j) {
+                          const i64 first = at_most_lanes<T>(op.outputs - j);
+                          const i64 second = at_most_lanes<T>(op.outputs - j - kLanes<T>);
+                          const Vector<T> low = load_part(op.bias + j, first);
+                          const Vector<T> high = load_part(op.bias + j + first, second);
+                          return [low, high](i64, int v, Vector<T> sum) {
+                              return activate<T, act>(sum + (v == 0 ? low : high));
+                          };
+                      });
 }
 
 // Few rows: W is read as it is stored, a strip of up to `vectors` vectors at a time. The last
@@ -63,7 +89,7 @@ i64 forward_strips(const AffineForward<T>& op, i64 i, i64 column, i64 column_end
     i64 j = column;
     for (; j + width <= column_end; j += width) {
         Vector<T> sum[1][vectors] = {};
-        multiply<T, 1, vectors>(op.inputs, Scalars<T>{op.x + i * op.x_row, op.x_row, 1},
+        multiply<T, 1, vectors, false>(op.inputs, Scalars<T>{op.x + i * op.x_row, op.x_row, 1},
                                 Rows<T>{op.weights + j, op.outputs}, sum);
         each_vector<T, 1, vectors>(sum, [&](int, int v, Vector<T> s) {
             const i64 c = j + v * kLanes<T>;
@@ -103,15 +129,15 @@ void affine(const AffineForward<T>& op, i64 row, i64 row_end, i64 column, i64 co
 
 template <class T, Activation act>
 void back_packed(const AffineBackward<T>& op, i64 row, i64 row_end, i64 column, i64 column_end) {
-    const auto left = [&](i64 i) { return Scalars<T>{op.dy + i * op.dy_row, op.dy_row, 1}; };
-    for (i64 j = column; j < column_end; j += kPanel<T>) {
-        packed_panel<T>(row, row_end, op.outputs, left, op.packed + j * op.outputs, j,
-                        op.inputs - j <= kLanes<T>, [&](i64 i, i64 c, Vector<T> sum) {
-                            Vector<T> y{};
-                            if constexpr (act != Activation::none) y = load(op.y + i * op.y_row + c);
-                            store(op.dx + i * op.dx_row + c, activate_back<T, act>(sum, y));
-                        });
-    }
+    packed_product<T>(row, row_end, op.outputs, op.inputs, column, column_end, op.dy, op.dy_row,
+                      op.packed, op.dx, op.dx_row, [&](i64 j) {
+                          return [&op, j](i64 i, int v, Vector<T> sum) {
+                              Vector<T> y{};
+                              if constexpr (act != Activation::none)
+                                  y = load(op.y + i * op.y_row + j + v * kLanes<T>);
+                              return activate_back<T, act>(sum, y);
+                          };
+                      });
 }
 
 // Few rows: a row of W times a row of dy, summed across.
@@ -166,6 +192,38 @@ void pack_forward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_en
     }
 }
 
+template <int... t>
+struct Lanes {};
+template <int n, int... t>
+struct LanesUpTo : LanesUpTo<n - 1, n - 1, t...> {};
+template <int... t>
+struct LanesUpTo<0, t...> {
+    using type = Lanes<t...>;
+};
+
+// Exchanges the off-diagonal quarters of each square of 2 * step lines and lanes.
+template <class T, int step, int... t>
+__attribute__((always_inline)) inline void exchange(Vector<T>& a, Vector<T>& b, Lanes<t...>) {
+    constexpr Bits<T> low{((t & step) ? kLanes<T> + t - step : t)...};
+    constexpr Bits<T> high{((t & step) ? kLanes<T> + t : t + step)...};
+    const Vector<T> first = __builtin_shuffle(a, b, low), second = __builtin_shuffle(a, b, high);
+    a = first;
+    b = second;
+}
+
+// Turns a square of kLanes lines held in registers: halves change places, then quarters, ...
+template <class T, int step = kLanes<T> / 2>
+__attribute__((always_inline)) inline void turn(Vector<T> (&line)[kLanes<T>]) {
+    if constexpr (step >= 1) {
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes<T>; ++i)
+            if (!(i & step))
+                exchange<T, step>(line[i], line[i + step],
+                                  typename LanesUpTo<kLanes<T>>::type{});
+        turn<T, step / 2>(line);
+    }
+}
+
 // Panels of W^T: panel p holds the rows [p * kPanel, ...) of W, turned.
 template <class T>
 void pack_backward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_end, i64 column,
@@ -173,12 +231,27 @@ void pack_backward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_e
     for (i64 i = row; i < row_end; i += kPanel<T>) {
         const i64 rest = inputs - i;
         const i64 width = rest <= kLanes<T> ? kLanes<T> : kPanel<T>;
-        const i64 count = rest < width ? rest : width;
         T* panel = to + i * outputs;
-        for (i64 j = column; j < column_end; ++j) {
-            T* line = panel + j * width;
-            for (i64 k = 0; k < count; ++k) line[k] = weights[(i + k) * outputs + j];
-            for (i64 k = count; k < width; ++k) line[k] = T(0);
+        // All vectors of a line before the next line: its bytes are then written while they are near.
+        for (i64 j = column; j < column_end; j += kLanes<T>) {
+            const i64 columns = at_most_lanes<T>(column_end - j);
+            for (i64 v = 0; v < width; v += kLanes<T>) {
+                const i64 lines = at_most_lanes<T>(rest - v);
+                const T* from = weights + (i + v) * outputs + j;
+                T* out = panel + j * width + v;
+                Vector<T> line[kLanes<T>] = {};
+                if (lines == kLanes<T> && columns == kLanes<T>) {
+#pragma GCC unroll 16
+                    for (int k = 0; k < kLanes<T>; ++k) line[k] = load(from + k * outputs);
+                    turn<T>(line);
+#pragma GCC unroll 16
+                    for (int c = 0; c < kLanes<T>; ++c) store(out + c * width, line[c]);
+                } else {
+                    for (i64 k = 0; k < lines; ++k) line[k] = load_part(from + k * outputs, columns);
+                    turn<T>(line);
+                    for (i64 c = 0; c < columns; ++c) store(out + c * width, line[c]);
+                }
+            }
         }
     }
 }

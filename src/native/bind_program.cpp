@@ -7,8 +7,11 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
+#include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "dispatch.hpp"
@@ -51,7 +54,9 @@ struct PyProgram {
     zk::Program<T> program;
     i64 max_rows;
     std::vector<nb::object> owners;
-    std::mutex busy;  // one arena: two Python threads take turns
+    // One arena: two Python threads take turns.
+    std::mutex busy;
+    std::atomic<std::thread::id> owner;
 };
 
 template <class T>
@@ -70,6 +75,28 @@ zk::Buffers<T> buffers(const Flat<T>& params, const Flat<T>& grads, const std::v
     }
     return made;
 }
+
+// A thread's turn with a program. A layer that calls the network that it is part of would wait for
+// itself.
+template <class T>
+class Turn {
+public:
+    explicit Turn(PyProgram<T>& program) : program_(program) {
+        if (program.owner.load() == std::this_thread::get_id())
+            throw std::runtime_error("a layer must not run the network that it is part of");
+        program.busy.lock();
+        program.owner.store(std::this_thread::get_id());
+    }
+    ~Turn() {
+        program_.owner.store(std::thread::id());
+        program_.busy.unlock();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+private:
+    PyProgram<T>& program_;
+};
 
 std::vector<zk::Source> plain(const std::vector<PySource*>& sources) {
     std::vector<zk::Source> list;
@@ -117,7 +144,7 @@ i64 train(PyProgram<T>& self, const std::vector<PySource*>& sources, nb::object 
     for (const zk::Source& s : from) rows = std::min(rows, s.rows);
     for (i64 i = 0; i < count; ++i) {
         if (indices.data()[i] < 0 || indices.data()[i] >= rows) {
-            const std::string text = "Program.train: indices[" + std::to_string(i) + "] is " +
+            const std::string text = "indices[" + std::to_string(i) + "] is " +
                                      std::to_string(indices.data()[i]) + ", the data has " +
                                      std::to_string(rows) + " rows";
             throw nb::index_error(text.c_str());
@@ -125,7 +152,7 @@ i64 train(PyProgram<T>& self, const std::vector<PySource*>& sources, nb::object 
     }
     const auto back = callback_to<T>(std::move(callback));
     nb::gil_scoped_release unlocked;
-    const std::lock_guard<std::mutex> turn(self.busy);
+    const Turn<T> turn(self);
     return self.program.train(from, targets, indices.data(), bounds.data(), batches, settings,
                               losses.data(), back);
 }
@@ -139,7 +166,7 @@ void predict(PyProgram<T>& self, const std::vector<PySource*>& sources, Table<T>
         if (s.rows != rows) throw nb::value_error("Program.predict: out needs a row a sample");
     const auto back = callback_to<T>(std::move(callback));
     nb::gil_scoped_release unlocked;
-    const std::lock_guard<std::mutex> turn(self.busy);
+    const Turn<T> turn(self);
     self.program.predict(from, rows, out.data(), back);
 }
 
@@ -161,6 +188,7 @@ void def_program(nb::module_& m, const char* name) {
                              buffers<T>(params, grads, state)},
                             max_rows,
                             std::move(owners),
+                            {},
                             {}};
         },
         "max_rows"_a, "arena_size"_a, "params"_a.noconvert(), "grads"_a.noconvert(), "state"_a);

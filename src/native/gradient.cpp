@@ -13,9 +13,12 @@ template <class T, int rows, int vectors>
 inline void gradient_tile(const AffineGradient<T>& op, i64 k, i64 j, i64 first, i64 last, T* out,
                           i64 out_row, i64 columns) {
     Vector<T> sum[rows][vectors] = {};
-    multiply<T, rows, vectors>(last - first, Scalars<T>{op.x + first * op.x_row + k, 1, op.x_row},
-                               Rows<T>{op.dy + first * op.dy_row + j, op.dy_row}, sum);
+    multiply<T, rows, vectors, true>(
+        last - first, Scalars<T, true>{op.x + first * op.x_row + k, 1, op.x_row},
+        Rows<T>{op.dy + first * op.dy_row + j, op.dy_row}, sum);
+#pragma GCC unroll 24
     for (int i = 0; i < rows; ++i) {
+#pragma GCC unroll 4
         for (int v = 0; v < vectors; ++v) {
             T* to = out + i * out_row + v * kLanes<T>;
             const i64 left = columns - v * kLanes<T>;
@@ -38,14 +41,15 @@ void weight_gradient(const AffineGradient<T>& op, i64 row, i64 row_end, i64 colu
         const i64 last = first + kBatchBlock < op.rows ? first + kBatchBlock : op.rows;
         for (i64 j = column; j < column_end; j += kPanel<T>) {
             const i64 columns = column_end - j;
-            for_tiles(row, row_end, [&]<int rows>(i64 k) {
-                T* to = out + (k - row) * out_row + (j - column);
-                if (columns <= kLanes<T>)
-                    gradient_tile<T, rows, 1>(op, k, j, first, last, to, out_row, columns);
-                else
-                    gradient_tile<T, rows, kTileVectors>(op, k, j, first, last, to, out_row,
-                                                         columns);
-            });
+            const auto run = [&]<int vectors>() {
+                for_tiles<vectors>(row, row_end, [&]<int rows>(i64 k) {
+                    gradient_tile<T, rows, vectors>(op, k, j, first, last,
+                                                    out + (k - row) * out_row + (j - column),
+                                                    out_row, columns);
+                });
+            };
+            if (columns <= kLanes<T>) run.template operator()<1>();
+            else run.template operator()<kTileVectors>();
         }
     }
 }

@@ -113,7 +113,8 @@ struct Update {
     T clip;         // gradients are multiplied by this; 1 leaves them
     T decay;        // coupled weight decay; 0 leaves gradients alone
     T shrink;       // decoupled weight decay: parameters times this; 1 leaves them
-    T keep1, keep2; // momentum or beta1; RMSProp's decay or beta2
+    T keep1, keep2; // momentum, RMSProp's decay or beta1; beta2
+    T take1, take2; // 1 - keep1 and 1 - keep2, rounded after the subtraction
     T spread;       // Adam: 1 / sqrt(1 - beta2^t)
     T eps;
 };

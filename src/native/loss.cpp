@@ -28,12 +28,13 @@ bool softmax_loss_row(const LossRows<T>& op, i64 i) {
         const T* t = op.targets + place(op, i) * op.targets_row;
         double loss = 0;
         for (i64 c = 0; c < op.classes; ++c) {
-            loss += static_cast<double>(t[c]) * error(c);
+            // 0 times the error of an impossible class, which is infinite, is no error.
+            if (t[c] != T(0)) loss += static_cast<double>(t[c]) * error(c);
             dx[c] -= t[c];
         }
         op.losses[i] = loss;
     }
-    for (i64 c = 0; c < op.classes; ++c) dx[c] *= op.scale;
+    for (i64 c = 0; c < op.classes; c += kLanes<T>) store(dx + c, load(dx + c) * op.scale);
     return true;
 }
 

@@ -20,12 +20,12 @@ inline Vector<T> updated(const Update<T>& u, Vector<T> p, Vector<T> g, Vector<T>
         return p - u.lr * g / (square_root(first) + u.eps);
     }
     if constexpr (kind == OptimizerKind::rmsprop) {
-        first = u.keep1 * first + (T(1) - u.keep1) * (g * g);
+        first = u.keep1 * first + u.take1 * (g * g);
         return p - u.lr * g / (square_root(first) + u.eps);
     }
     if constexpr (kind == OptimizerKind::adam) {
-        first = u.keep1 * first + (T(1) - u.keep1) * g;
-        second = u.keep2 * second + (T(1) - u.keep2) * (g * g);
+        first = u.keep1 * first + u.take1 * g;
+        second = u.keep2 * second + u.take2 * (g * g);
         return p * u.shrink - u.lr * first / (square_root(second) * u.spread + u.eps);
     }
 }

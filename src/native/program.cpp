@@ -39,6 +39,18 @@ std::unique_ptr<T[], void (*)(void*)> aligned_zeros(i64 count) {
     return {static_cast<T*>(memory), std::free};
 }
 
+i64 bytes_of(Source::Type type) {
+    return type == Source::Type::u8 ? 1 : type == Source::Type::f32 ? 4 : 8;
+}
+
+inline void prefetch(const void* address) {
+#if defined(__GNUC__)
+    __builtin_prefetch(address);
+#else
+    (void)address;
+#endif
+}
+
 // A thread's own working memory, kept from task to task.
 template <class T>
 T* scratch(i64 count) {
@@ -70,6 +82,8 @@ Update<T> step_of(const OptimizerSettings& settings, i64 step) {
     u.shrink = static_cast<T>(settings.decoupled ? 1 - settings.lr * settings.weight_decay : 1);
     u.keep1 = static_cast<T>(settings.keep1);
     u.keep2 = static_cast<T>(settings.keep2);
+    u.take1 = static_cast<T>(1 - settings.keep1);
+    u.take2 = static_cast<T>(1 - settings.keep2);
     u.spread = static_cast<T>(spread);
     u.eps = static_cast<T>(settings.eps);
     return u;
@@ -252,7 +266,14 @@ void Program<T>::run_gather(const Gather& op, const Batch& batch, i64 row, i64 r
     const Source& source = (*batch.sources)[static_cast<std::size_t>(op.source)];
     Slot& to = slots_[static_cast<std::size_t>(op.to)];
     const T scale = static_cast<T>(source.scale);
+    const i64 row_bytes = source.columns * bytes_of(source.type);
     for (i64 r = row; r < row_end; ++r) {
+        // Rows are drawn from all over the data set: the next one is asked for in time.
+        if (batch.index != nullptr && r + 1 < row_end) {
+            const char* next = static_cast<const char*>(source.data) +
+                               batch.index[r + 1] * source.stride * bytes_of(source.type);
+            for (i64 at = 0; at < row_bytes; at += static_cast<i64>(kLine)) prefetch(next + at);
+        }
         const i64 whole = batch.first + r;
         const i64* from = batch.index ? batch.index + r : &whole;
         T* out = to.data + r * to.row;
@@ -358,7 +379,8 @@ template <class T>
 double Program<T>::mean_loss(i64 rows) const {
     double total = 0;
     for (i64 i = 0; i < rows; ++i) total += row_losses_[static_cast<std::size_t>(i)];
-    return rows > 0 ? total / static_cast<double>(rows) : 0;
+    // In the program's own format: a loss that it cannot hold has diverged.
+    return rows > 0 ? static_cast<double>(static_cast<T>(total / static_cast<double>(rows))) : 0;
 }
 
 // ---- panels -------------------------------------------------------------------------------------
@@ -533,7 +555,7 @@ i64 Program<T>::train(const std::vector<Source>& sources, const Targets<T>& targ
 // Slots that need no copy of the user's rows point to them; the rest to their own place.
 template <class T>
 void Program<T>::point_slots(const Batch& batch) {
-    for (const Op& op : segments_.front()) {
+    for (const std::vector<Op>& ops : segments_) for (const Op& op : ops) {
         const Gather* g = std::get_if<Gather>(&op);
         if (g == nullptr || !g->may_alias) continue;
         Slot& slot = slots_[static_cast<std::size_t>(g->to)];

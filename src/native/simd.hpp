@@ -62,10 +62,27 @@ inline void store(T* to, Vector<T> v) {
     *reinterpret_cast<typename VectorOf<T>::loose*>(to) = v;
 }
 
+// Not Vector<T>{} + value: 0 + x is not x for x = -0, and compilers rightly keep the addition.
+#if defined(__AVX512F__)
+inline Vector<float> splat(float value) { return _mm512_set1_ps(value); }
+inline Vector<double> splat(double value) { return _mm512_set1_pd(value); }
+#elif defined(__AVX__)
+inline Vector<float> splat(float value) { return _mm256_set1_ps(value); }
+inline Vector<double> splat(double value) { return _mm256_set1_pd(value); }
+#elif defined(__ARM_NEON)
+inline Vector<float> splat(float value) { return vdupq_n_f32(value); }
+inline Vector<double> splat(double value) { return vdupq_n_f64(value); }
+#elif defined(__SSE2__)
+inline Vector<float> splat(float value) { return _mm_set1_ps(value); }
+inline Vector<double> splat(double value) { return _mm_set1_pd(value); }
+#else
 template <class T>
 inline Vector<T> splat(T value) {
-    return Vector<T>{} + value;
+    Vector<T> v;
+    for (int i = 0; i < kLanes<T>; ++i) v[i] = value;
+    return v;
 }
+#endif
 
 // The first `count` numbers, zeros behind them; reads nothing beyond.
 #if defined(__AVX512F__)

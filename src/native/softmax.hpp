@@ -19,21 +19,29 @@ struct SoftmaxRow {
     T greatest, sum;
 };
 
-// y = exp(x - max(x)) / sum. A NaN among the scores makes the sum, and so the whole row, NaN.
+// The first `count` lanes, zeros behind them.
+template <class T>
+inline Vector<T> first_lanes(Vector<T> v, i64 count) {
+    Bits<T> lane;
+    for (int i = 0; i < kLanes<T>; ++i) lane[i] = i;
+    return lane < static_cast<decltype(lane[0] + 0)>(count) ? v : Vector<T>{};
+}
+
+// y = exp(x - max(x)) / sum. A NaN among the scores makes the sum, and so the whole row, NaN. Both
+// rows are padded: whole vectors are read and written.
 template <class T>
 inline SoftmaxRow<T> softmax_row(const T* x, T* y, i64 columns) {
     T greatest = x[0];
     for (i64 j = 1; j < columns; ++j) greatest = x[j] > greatest ? x[j] : greatest;
-    T sum = 0;
+    Vector<T> sums{};
     each_part<T>(columns, [&](i64 j, i64 count) {
-        const Vector<T> e = exponential<T>(load_part(x + j, count) - greatest);
-        store_part(y + j, e, count);
-        for (i64 l = 0; l < count; ++l) sum += e[l];
+        const Vector<T> e = exponential<T>(load(x + j) - greatest);
+        store(y + j, e);
+        sums += first_lanes<T>(e, count);
     });
+    const T sum = sum_lanes<T>(sums);
     const Vector<T> inverse = splat(T(1) / sum);
-    each_part<T>(columns, [&](i64 j, i64 count) {
-        store_part(y + j, load_part(y + j, count) * inverse, count);
-    });
+    for (i64 j = 0; j < columns; j += kLanes<T>) store(y + j, load(y + j) * inverse);
     return {greatest, sum};
 }
 

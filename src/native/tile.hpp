@@ -19,8 +19,9 @@ constexpr int kTileVectors = 2;
 template <class T>
 constexpr i64 kPanel = kTileVectors * kLanes<T>;
 
-// Operand A, one number at a time: A[i][k] = data[i * row + k * step].
-template <class T>
+// Operand A, one number at a time: A[i][k] = data[i * row + k * step]. With `beside` the rows lie
+// side by side (row is 1), which the compiler must know to address them cheaply.
+template <class T, bool beside = false>
 struct Scalars {
     const T* data;
     i64 row, step;
@@ -35,8 +36,8 @@ struct Rows {
 
 // sum[i][v] += sum over k of A[i][k] * B[k][v-th vector], k in order: the bits of a sum depend
 // neither on the tile that it lies in nor on its neighbours.
-template <class T, int rows, int vectors>
-__attribute__((always_inline)) inline void multiply(i64 depth, Scalars<T> a, Rows<T> b,
+template <class T, int rows, int vectors, bool beside>
+__attribute__((always_inline)) inline void multiply(i64 depth, Scalars<T, beside> a, Rows<T> b,
                                                     Vector<T> (&sum)[rows][vectors]) {
     const T* __restrict__ left = a.data;
     const T* __restrict__ right = b.data;
@@ -44,9 +45,9 @@ __attribute__((always_inline)) inline void multiply(i64 depth, Scalars<T> a, Row
         Vector<T> line[vectors];
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; ++v) line[v] = load(right + v * kLanes<T>);
-#pragma GCC unroll 16
+#pragma GCC unroll 24
         for (int i = 0; i < rows; ++i) {
-            const Vector<T> one = splat(left[i * a.row]);
+            const Vector<T> one = splat(left[beside ? i : i * a.row]);
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; ++v) sum[i][v] = fma(one, line[v], sum[i][v]);
         }
@@ -55,25 +56,31 @@ __attribute__((always_inline)) inline void multiply(i64 depth, Scalars<T> a, Row
     }
 }
 
-// Calls f.operator()<n>() for n = count, 1 <= count <= kTileRows.
-template <int n = kTileRows, class F>
+// Rows of a tile so many vectors wide: a narrow one is taller, for as many sums in flight.
+template <int vectors>
+constexpr int kRowsOf = kTileRows * kTileVectors / vectors;
+
+// Calls f.operator()<n>() for n = count, 1 <= count <= most.
+template <int most, class F>
 inline void with_rows(int count, F&& f) {
-    if constexpr (n >= 1) {
-        if (count == n) return f.template operator()<n>();
-        return with_rows<n - 1>(count, f);
+    if constexpr (most >= 1) {
+        if (count == most) return f.template operator()<most>();
+        return with_rows<most - 1>(count, f);
     }
 }
 
 // Walks [first, last) in tiles: full ones, and at the end two even ones rather than one thin one,
 // since a tile of two rows leaves most of the arithmetic units idle.
-template <class F>
+template <int vectors, class F>
 inline void for_tiles(i64 first, i64 last, F&& f) {
+    constexpr int most = kRowsOf<vectors>;
     while (first < last) {
         const i64 left = last - first;
-        i64 take = kTileRows;
-        if (left < 2 * kTileRows && left > kTileRows) take = (left + 1) / 2;
-        if (left <= kTileRows) take = left;
-        with_rows(static_cast<int>(take), [&]<int rows>() { f.template operator()<rows>(first); });
+        i64 take = most;
+        if (left < 2 * most && left > most) take = (left + 1) / 2;
+        if (left <= most) take = left;
+        with_rows<most>(static_cast<int>(take),
+                        [&]<int rows>() { f.template operator()<rows>(first); });
         first += take;
     }
 }

@@ -9,4 +9,5 @@ import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
-Seed: TypeAlias = int | np.random.Generator
+# In quotes: naming numpy.random here would load it, a quarter of what importing NumPy costs.
+Seed: TypeAlias = "int | np.random.Generator"

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from zerokara._types import Array, Seed, Shape
 from zerokara.errors import ArgumentError
 
-Initializer: TypeAlias = Callable[[int, int, Shape, np.random.Generator, npt.DTypeLike], Array]
+Initializer: TypeAlias = "Callable[[int, int, Shape, np.random.Generator, npt.DTypeLike], Array]"
 
 
 def as_generator(rng: Seed) -> np.random.Generator:

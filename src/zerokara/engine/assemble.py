@@ -20,6 +20,7 @@ from zerokara.engine.program import (
     Plan,
     Slot,
 )
+from zerokara.errors import ArgumentError
 from zerokara.network import Network
 
 ACTIVATIONS = {"none": 0, "relu": 1, "sigmoid": 2, "tanh": 3}
@@ -32,13 +33,23 @@ ENTRYWISE = {
     "add": 4,
     "multiply": 5,
 }
-FLOAT32 = np.dtype(np.float32)
+MOST_BYTES = 2**46
+"""More than any machine has; sizes beyond it would not fit the numbers that carry them."""
 
 
 def assemble(net: Network, plan: Plan, state: list[Array]) -> Any:
     """The native program of a laid-out plan, on the network's own buffers."""
     kind = native.program_type(net.dtype)
-    program = kind(plan.max_rows, plan.arena_size, net.flat_params, net.flat_grads, state)
+    size = plan.arena_size * net.dtype.itemsize
+    try:
+        if size > MOST_BYTES:
+            raise MemoryError
+        program = kind(plan.max_rows, plan.arena_size, net.flat_params, net.flat_grads, state)
+    except MemoryError:
+        raise ArgumentError(
+            f"compile_step: a program for batches of {plan.max_rows} rows needs {size:,} bytes, which this "
+            "machine does not give; use a smaller batch size"
+        ) from None
     numbers = {slot: program.slot(*plan.places[slot], slot.columns) for slot in plan.places}
     layers = _layers(program, plan, numbers)
     for place, kernel in enumerate(plan.kernels):

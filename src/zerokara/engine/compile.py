@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from zerokara import native
 from zerokara._types import Array
 from zerokara.engine.assemble import assemble, python_calls
+from zerokara.engine.batches import checked_batch, checked_batches, checked_size
 from zerokara.engine.describe import ProgramText, describe
 from zerokara.engine.eager import EagerStep
 from zerokara.engine.fusion import fuse
@@ -18,7 +20,7 @@ from zerokara.engine.memory import lay_out
 from zerokara.engine.samples import Samples, checked_samples
 from zerokara.engine.settings import has_kernel, settings
 from zerokara.engine.sources import source, targets
-from zerokara.errors import ArgumentError, DtypeError
+from zerokara.errors import DtypeError
 from zerokara.network import Network
 from zerokara.optimizers import Optimizer
 
@@ -63,12 +65,12 @@ def step_for(
     net: Network, optimizer: Optimizer, samples: Samples, batch_size: int
 ) -> CompiledStep | EagerStep:
     """`compile_step` on samples that have been checked."""
-    if batch_size < 1:
-        raise ArgumentError(f"compile_step: batch_size must be 1 or more, got {batch_size}")
+    batch_size = checked_size(batch_size)
     if not native.available:
-        return EagerStep(net, optimizer, samples, f"the native core is {native.reason}")
+        return EagerStep(net, optimizer, samples, batch_size, f"the native core is {native.reason}")
     if not has_kernel(optimizer):
-        return EagerStep(net, optimizer, samples, f"{type(optimizer).__name__} has no kernel")
+        why = f"{type(optimizer).__name__} has no kernel"
+        return EagerStep(net, optimizer, samples, batch_size, why)
     return CompiledStep(net, optimizer, samples, batch_size)
 
 
@@ -88,75 +90,80 @@ class CompiledStep:
         slots = optimizer.slots_for("", net.flat_params)
         state = [slots[name] for name in optimizer.slots]
         self._native = assemble(net, self._plan, state)
+        self._isa = native.isa()
         self._sources = [source(samples.inputs[name], net.dtype) for name in net.inputs]
         self._labels, self._numbers = targets(net, samples.t)
-        self._batch = np.zeros(0, np.int64)
+        self._indices = self._bounds = np.zeros(1, np.int64)
         self._position = 0
-        self._bounds = np.zeros(1, np.int64)
-        self._indices = self._batch
+        self._whole: dict[int, npt.NDArray[np.int64]] = {}
+        self._loss = np.zeros(1)
         self._python = python_calls(net, self._plan, self._native, self._targets_of_batch)
 
     @property
     def program(self) -> ProgramText:
         """The program in words: its kernels, shapes, fusions and memory."""
         packed = self._native.packed_size()
-        return describe(self.net, self._plan, packed, repr(self.optimizer))
+        return describe(self.net, self._plan, self._isa, packed, repr(self.optimizer))
 
     def __call__(self, indices: npt.ArrayLike) -> float:
         """The mean loss of the samples at `indices`, and then one update.
 
         Raises:
-            ArgumentError: an index out of range, or more of them than the batch size.
+            ArgumentError: no index, one out of range, or more of them than the batch size.
+        DtypeError: indices that are no integers.
         """
-        batch = np.ascontiguousarray(indices, np.int64)
-        return float(self.run(batch, np.array([0, len(batch)]))[-1])
+        batch = checked_batch(indices, self.batch_size, len(self._samples))
+        bounds = self._whole.get(len(batch))
+        if bounds is None:
+            bounds = self._whole[len(batch)] = np.array([0, len(batch)])
+        self._train(batch, bounds, self._loss)
+        return float(self._loss[0])
 
     def run(self, indices: npt.ArrayLike, bounds: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Many steps in one call, with the GIL let go; see `compile_step`."""
-        drawn, cuts = self._checked(indices, bounds)
+        drawn, cuts = checked_batches(indices, bounds, self.batch_size, len(self._samples))
         losses = np.empty(max(len(cuts) - 1, 0))
-        self._indices, self._bounds, self._position = drawn, cuts, 0
-        # What overflows in a Python layer shows in the loss; its warning would come before that.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            count = self._native.train(
-                self._sources,
-                self._labels,
-                self._numbers,
-                drawn,
-                cuts,
-                settings(self.optimizer),
-                losses,
-                self._python,
-            )
-        losses = losses[:count]
-        ended_early = bool(count) and not np.isfinite(losses[-1])
-        self.optimizer.steps += count - int(ended_early)
-        return losses
+        return losses[: self._train(drawn, cuts, losses)]
 
-    def _checked(
-        self, indices: npt.ArrayLike, bounds: npt.ArrayLike
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        drawn = np.ascontiguousarray(indices, np.int64)
-        cuts = np.ascontiguousarray(bounds, np.int64)
-        if drawn.ndim != 1 or cuts.ndim != 1:
-            raise ArgumentError(
-                f"step: indices and bounds must be vectors, got {drawn.shape}, {cuts.shape}"
-            )
-        if len(cuts):
-            sizes = np.diff(cuts)
-            if cuts[0] < 0 or cuts[-1] > len(drawn) or (len(sizes) and sizes.min() < 1):
-                raise ArgumentError("step: bounds must rise and stay within the indices")
-            if len(sizes) and sizes.max() > self.batch_size:
-                raise ArgumentError(
-                    f"step: a batch of {sizes.max()} samples, but the program was made for at "
-                    f"most {self.batch_size}; give compile_step a larger batch_size"
-                )
-        if len(drawn) and (drawn.min() < 0 or drawn.max() >= len(self._samples)):
-            bad = int(drawn.min()) if drawn.min() < 0 else int(drawn.max())
-            raise ArgumentError(
-                f"step: index {bad} is out of range for {len(self._samples)} samples"
-            )
-        return drawn, cuts
+    def _train(
+        self,
+        indices: npt.NDArray[np.int64],
+        bounds: npt.NDArray[np.int64],
+        losses: npt.NDArray[np.float64],
+    ) -> int:
+        """Run the native program; how many losses it wrote. The core checks every index."""
+        self._indices, self._bounds, self._position = indices, bounds, 0
+        arguments = (
+            self._sources,
+            self._labels,
+            self._numbers,
+            indices,
+            bounds,
+            settings(self.optimizer),
+            losses,
+            self._python,
+        )
+        if self._python is None:
+            count: int = self._native.train(*arguments)
+        else:
+            count = self._train_with_python(arguments, losses)
+        ended_early = count > 0 and not math.isfinite(losses[count - 1])
+        self.optimizer.steps += count - int(ended_early)
+        return count
+
+    def _train_with_python(
+        self, arguments: tuple[Any, ...], losses: npt.NDArray[np.float64]
+    ) -> int:
+        losses.fill(np.nan)
+        try:
+            # What overflows in a Python layer shows in the loss; its warning would come before.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                count: int = self._native.train(*arguments)
+        except BaseException:
+            # A layer raised: the steps before it have been made, and have their losses.
+            self.optimizer.steps += int(np.isfinite(losses).cumprod().sum())
+            raise
+        return count
 
     def _targets_of_batch(self) -> Array:
         """The targets of the batch at work, for a loss that runs in Python."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from zerokara import native
 from zerokara.engine.program import Call, Gradient, Plan, Range
 from zerokara.network import Network
 
@@ -16,13 +15,12 @@ class ProgramText(str):
         return str(self)
 
 
-def describe(net: Network, plan: Plan, packed: int, optimizer: str | None) -> ProgramText:
+def describe(net: Network, plan: Plan, isa: str, packed: int, optimizer: str | None) -> ProgramText:
     """Kernels in the order in which they run, slots with their shapes, and the memory they take."""
     size = net.dtype.itemsize
     goal = "one training step" if optimizer else "inference"
     lines = [
-        f"program: {goal} of {net!r}, {net.dtype}, up to {plan.max_rows} rows, "
-        f"kernels for {native.isa()}"
+        f"program: {goal} of {net!r}, {net.dtype}, up to {plan.max_rows} rows, kernels for {isa}"
     ]
     lines += [f"  {i:2d}  {kernel.words()}" for i, kernel in enumerate(plan.kernels, 1)]
     after: list[Gradient | Range] = [*plan.gradients, *plan.ranges]

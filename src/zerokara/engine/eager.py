@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from zerokara._types import Array
+from zerokara.engine.batches import Indices, checked_batch, checked_batches
 from zerokara.engine.samples import Samples
 from zerokara.network import Network
 from zerokara.optimizers import Optimizer
@@ -18,22 +18,32 @@ class EagerStep:
         net: a network with a loss; its parameters are changed in place.
         optimizer: what changes them.
         samples: inputs and targets that were checked.
+        batch_size: the most samples that one step will be given.
         reason: why no program runs, for `program`.
     """
 
     def __init__(
-        self, net: Network, optimizer: Optimizer, samples: Samples, reason: str = "asked for"
+        self,
+        net: Network,
+        optimizer: Optimizer,
+        samples: Samples,
+        batch_size: int = 100,
+        reason: str = "asked for",
     ) -> None:
         self.net = net
         self.optimizer = optimizer
         self.samples = samples
+        self.batch_size = batch_size
         self.program = f"no program: the maths of each layer, in NumPy ({reason})"
 
-    def __call__(self, indices: Array) -> float:
+    def __call__(self, indices: npt.ArrayLike) -> float:
         """The mean loss of the samples at `indices`, and then one update.
 
         Where that loss is NaN or infinite there is no update.
         """
+        return self._step(checked_batch(indices, self.batch_size, len(self.samples)))
+
+    def _step(self, indices: Indices) -> float:
         feeds, t = self.samples.draw(indices)
         # A number that overflows shows in the loss; the warning of each layer would come before.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -42,17 +52,16 @@ class EagerStep:
                 self.optimizer.update(self.net.flat_params, self.net.flat_grads)
         return loss
 
-    def run(
-        self, indices: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.float64]:
+    def run(self, indices: npt.ArrayLike, bounds: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Many steps: batch i is ``indices[bounds[i]:bounds[i + 1]]``. Returns their losses.
 
         Stops at the first loss that is NaN or infinite, without that update; that loss is then
         the last one returned.
         """
-        losses = np.empty(max(len(bounds) - 1, 0))
+        drawn, cuts = checked_batches(indices, bounds, self.batch_size, len(self.samples))
+        losses = np.empty(len(cuts) - 1)
         for place in range(len(losses)):
-            losses[place] = self(indices[bounds[place] : bounds[place + 1]])
+            losses[place] = self._step(drawn[cuts[place] : cuts[place + 1]])
             if not np.isfinite(losses[place]):
                 return losses[: place + 1]
         return losses

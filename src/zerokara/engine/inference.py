@@ -31,6 +31,7 @@ class Inference:
         fuse(self._plan)
         lay_out(self._plan, ROWS, net.dtype.itemsize)
         self._native = assemble(net, self._plan, [])
+        self._isa = native.isa()
         self._python = python_calls(net, self._plan, self._native, None)
         self._net = net
         self._names = list(net.inputs)
@@ -39,7 +40,7 @@ class Inference:
     @property
     def program(self) -> ProgramText:
         """The program in words."""
-        return describe(self._net, self._plan, self._native.packed_size(), None)
+        return describe(self._net, self._plan, self._isa, self._native.packed_size(), None)
 
     def __call__(self, x: Any) -> Array:
         """Scores of shape (N, *output shape), or of one sample given without the batch axis."""

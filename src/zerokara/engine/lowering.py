@@ -50,7 +50,7 @@ class Lowerer:
     def __init__(self, net: Network, training: bool) -> None:
         self.net = net
         self.training = training
-        self.plan = Plan()
+        self.plan = Plan(training)
         self.names = {layer: name for name, layer in net.layers.items()}
         self.offsets = _offsets(net)
         self.learns = _nodes_that_learn(net)

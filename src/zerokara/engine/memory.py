@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zerokara.engine.program import Plan, Slot
+from zerokara.engine.program import Call, Plan, Slot
 
 PADDING = 32
 """Rows are whole multiples of so many numbers: two of the widest vectors of float32."""
@@ -58,7 +58,10 @@ def _last_uses(plan: Plan) -> dict[Slot, int]:
     last: dict[Slot, int] = {}
     for now, kernel in enumerate(plan.kernels):
         for slot in [*kernel.reads(), *kernel.writes()]:
-            last[slot] = now
+            last[slot] = max(now, last.get(slot, now))
+        if isinstance(kernel, Call) and plan.training:
+            # A layer may keep what it was given until its backward, wherever that is.
+            last.update(dict.fromkeys(kernel.reads(), len(plan.kernels)))
     # Gradients come after all kernels, and the result is fetched after that.
     for gradient in plan.gradients:
         last[gradient.x] = last[gradient.dout] = len(plan.kernels)

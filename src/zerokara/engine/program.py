@@ -217,6 +217,7 @@ class Range:
 class Plan:
     """A whole program. Kernels run in order; then, in training, every gradient and range."""
 
+    training: bool = False
     kernels: list[Kernel] = field(default_factory=list)
     gradients: list[Gradient] = field(default_factory=list)
     ranges: list[Range] = field(default_factory=list)

@@ -49,8 +49,10 @@ class SoftmaxWithLoss(Loss):
         rows = as_rows(self.check(x, t), x)
         log_y = functions.log_softmax(x)
         self._keep((np.exp(log_y), rows))
+        # 0 times the log of an impossible class, which is -inf, is no error.
+        picked = np.multiply(log_y, rows, where=rows != 0, out=np.zeros_like(log_y))
         # 0 - sum, so that a perfect answer gives 0 and not -0.
-        return np.asarray(0 - (log_y * rows).sum() / samples(x)).astype(x.dtype)[()]
+        return np.asarray(0 - picked.sum() / samples(x)).astype(x.dtype)[()]
 
     def backward(self, dout: Array | float = 1.0) -> Array:
         y, rows = self._kept()
