@@ -81,40 +81,48 @@ void forward_packed(const AffineForward<T>& op, i64 row, i64 row_end, i64 column
                       });
 }
 
-// Few rows: W is read as it is stored, a strip of up to `vectors` vectors at a time. The last
-// vector is moved back so that it ends with the row.
+// Few rows: W is read as it is stored, and only once: up to eight vectors of a line at a time. The
+// last of them is moved back so that it ends with the line, or read in part where the line is
+// shorter than a vector; numbers that two vectors hold come out the same in both.
 template <class T, Activation act, int vectors>
-i64 forward_strips(const AffineForward<T>& op, i64 i, i64 column, i64 column_end) {
-    constexpr i64 width = vectors * kLanes<T>;
-    i64 j = column;
-    for (; j + width <= column_end; j += width) {
-        Vector<T> sum[1][vectors] = {};
-        multiply<T, 1, vectors, false>(op.inputs, Scalars<T>{op.x + i * op.x_row, op.x_row, 1},
-                                Rows<T>{op.weights + j, op.outputs}, sum);
-        each_vector<T, 1, vectors>(sum, [&](int, int v, Vector<T> s) {
-            const i64 c = j + v * kLanes<T>;
-            store(op.y + i * op.y_row + c, activate<T, act>(s + load(op.bias + c)));
-        });
+void forward_strip(const AffineForward<T>& op, i64 row, i64 row_end, i64 j, i64 columns) {
+    const bool part = columns < kLanes<T>;
+    const i64 last = part ? 0 : columns - kLanes<T>;
+    const auto read = [&](const T* from, int v) {
+        if (v < vectors - 1) return load(from + v * kLanes<T>);
+        return part ? load_part(from, columns) : load(from + last);
+    };
+    for (i64 i = row; i < row_end; ++i) {
+        const T* __restrict__ x = op.x + i * op.x_row;
+        const T* __restrict__ line = op.weights + j;
+        Vector<T> sum[vectors] = {};
+        for (i64 k = 0; k < op.inputs; ++k, line += op.outputs) {
+            const Vector<T> one = splat(x[k]);
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; ++v) sum[v] = fma(one, read(line, v), sum[v]);
+        }
+        T* y = op.y + i * op.y_row + j;
+        for (int v = 0; v < vectors; ++v) {
+            const Vector<T> result = activate<T, act>(sum[v] + read(op.bias + j, v));
+            store(y + (v < vectors - 1 ? v * kLanes<T> : last), result);
+        }
     }
-    return j;
 }
 
-template <class T, Activation act>
+template <class T, Activation act, int vectors = 8>
 void forward_few(const AffineForward<T>& op, i64 row, i64 row_end, i64 column, i64 column_end) {
-    if (column_end > op.outputs) column_end = op.outputs;
-    for (i64 i = row; i < row_end; ++i) {
-        i64 j = forward_strips<T, act, 8>(op, i, column, column_end);
-        j = forward_strips<T, act, 4>(op, i, j, column_end);
-        j = forward_strips<T, act, 2>(op, i, j, column_end);
-        j = forward_strips<T, act, 1>(op, i, j, column_end);
-        if (j < column_end) {
-            const i64 count = column_end - j;
-            const T* x = op.x + i * op.x_row;
-            Vector<T> sum{};
-            for (i64 k = 0; k < op.inputs; ++k)
-                sum = fma(splat(x[k]), load_part(op.weights + k * op.outputs + j, count), sum);
-            store(op.y + i * op.y_row + j, activate<T, act>(sum + load_part(op.bias + j, count)));
+    if constexpr (vectors >= 1) {
+        constexpr i64 width = vectors * kLanes<T>;
+        if (vectors == 8) {
+            if (column_end > op.outputs) column_end = op.outputs;
+            for (; column + width <= column_end; column += width)
+                forward_strip<T, act, vectors>(op, row, row_end, column, width);
         }
+        const i64 rest = column_end - column;
+        if (rest <= 0) return;
+        if (rest > width - kLanes<T>)
+            return forward_strip<T, act, vectors>(op, row, row_end, column, rest);
+        forward_few<T, act, vectors - 1>(op, row, row_end, column, column_end);
     }
 }
 
