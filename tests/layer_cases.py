@@ -27,6 +27,7 @@ class Case:
         classes: a loss whose targets are labels 0..classes-1; None for other targets.
         one_hot: the labels are given as one-hot rows.
         column_targets: (N,) targets for scores (N, 1).
+        training: the mode in which gradients are measured; False where training draws noise.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Case:
     classes: int | None = None
     one_hot: bool = False
     column_targets: bool = False
+    training: bool = True
 
     def __str__(self) -> str:
         return self.name
@@ -76,9 +78,35 @@ CASES = (
     Case("affine", lambda: layers.Affine(3), ((4,),)),
     Case("affine-image", lambda: layers.Affine(3, init="he"), ((2, 3, 2),)),
     Case("affine-one-to-one", lambda: layers.Affine(1, init=0.5), ((1,),)),
+    Case("average-pool", lambda: layers.AveragePool(2), ((2, 4, 6),)),
+    Case("average-pool-overlap", lambda: layers.AveragePool((2, 3), 1, (1, 2)), ((2, 3, 4),)),
+    Case("average-pool-apart", lambda: layers.AveragePool(2, (3, 4)), ((1, 6, 7),)),
+    Case("convolution", lambda: layers.Convolution(3, 3, pad=1), ((2, 4, 5),)),
+    Case("convolution-one", lambda: layers.Convolution(2, 1), ((3, 2, 2),)),
+    Case("convolution-whole", lambda: layers.Convolution(4, (3, 5), init="he"), ((2, 3, 5),)),
+    Case("convolution-stride", lambda: layers.Convolution(2, (2, 3), (2, 1)), ((2, 5, 4),)),
+    Case("convolution-past", lambda: layers.Convolution(2, 2, (3, 4)), ((1, 6, 7),)),
+    Case("convolution-dilated", lambda: layers.Convolution(2, 2, 1, 1, (2, 3)), ((2, 4, 4),)),
+    Case("convolution-groups", lambda: layers.Convolution(4, 2, groups=2), ((6, 3, 3),)),
+    Case("convolution-depthwise", lambda: layers.Convolution(6, 3, 2, 1, groups=3), ((3, 5, 4),)),
+    Case("conv-transpose", lambda: layers.ConvTranspose(2, 3), ((3, 2, 3),)),
+    Case("conv-transpose-stride", lambda: layers.ConvTranspose(2, 3, 2, 1, 1), ((2, 3, 2),)),
+    Case(
+        "conv-transpose-rectangle",
+        lambda: layers.ConvTranspose(1, (5, 3), (3, 2), (2, 1), (2, 0), init=0.3),
+        ((2, 2, 3),),
+    ),
+    Case("dropout", lambda: layers.Dropout(0.3), ((4, 3),), training=False),
+    Case("dropout-book", lambda: layers.Dropout(0.5, scale_at_test=True), ((6,),), training=False),
+    Case("flatten", layers.Flatten, ((2, 3, 2),)),
+    Case("global-average-pool", layers.GlobalAveragePool, ((3, 4, 2),)),
     Case("identity", layers.Identity, ((3,),)),
     Case("identity-loss", layers.IdentityWithLoss, ((3,),)),
     Case("identity-loss-column", layers.IdentityWithLoss, ((1,),), column_targets=True),
+    Case("max-pool", lambda: layers.MaxPool(2), ((2, 4, 6),)),
+    Case("max-pool-overlap", lambda: layers.MaxPool((2, 3), 1, (1, 2)), ((2, 3, 4),)),
+    Case("max-pool-ragged", lambda: layers.MaxPool(3, 2, 1), ((2, 6, 7),)),
+    Case("max-pool-apart", lambda: layers.MaxPool(2, (3, 4)), ((1, 6, 7),)),
     Case("mul", layers.Mul, ((3, 2), (3, 2))),
     Case("mul-numbers", layers.Mul, ((), ())),
     Case("relu", layers.ReLU, ((4, 2),)),

@@ -9,6 +9,7 @@
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
+#include <signal.h>
 #endif
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -49,9 +50,28 @@ inline std::uint64_t next_of(std::uint64_t word) {
 inline std::uint64_t count_of(std::uint64_t word) { return (word >> kNextBits) & kMaxTasks; }
 inline bool has_work(std::uint64_t word) { return next_of(word) < count_of(word); }
 
+// Threads that are made during its life get no signals: Ctrl-C is for the thread that runs Python.
+class SignalsElsewhere {
+public:
+#if defined(__unix__) || defined(__APPLE__)
+    SignalsElsewhere() {
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_BLOCK, &all, &before_);
+    }
+    ~SignalsElsewhere() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    SignalsElsewhere(const SignalsElsewhere&) = delete;
+    SignalsElsewhere& operator=(const SignalsElsewhere&) = delete;
+
+private:
+    sigset_t before_{};
+#endif
+};
+
 class Pool {
 public:
     explicit Pool(int helpers) {
+        const SignalsElsewhere quiet;
         for (int i = 0; i < helpers; ++i) threads_.emplace_back([this, i] { help(i + 1); });
     }
 

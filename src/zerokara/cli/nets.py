@@ -31,6 +31,9 @@ class Net:
 
     build: Callable[[Plan], Network]
     flatten: bool  # whether it takes images as (N, height * width), else (N, 1, height, width)
+    hidden: int  # neurons in a hidden layer, unless the command says otherwise
+    optimizer: str = "SGD"
+    epochs: int | None = None  # None: as suits the data
 
 
 def net(name: str) -> Net:
@@ -40,8 +43,13 @@ def net(name: str) -> Net:
         ArgumentError: there is none.
     """
     if name not in NETS:
-        raise ArgumentError(f"--net {name!r} is unknown; expected {' or '.join(NETS)}")
+        raise ArgumentError(f"--net {name!r} is unknown; expected {_listed()}")
     return NETS[name]
+
+
+def _listed() -> str:
+    *first, last = NETS
+    return f"{', '.join(first)} or {last}"
 
 
 def _two_layer(plan: Plan) -> Network:
@@ -59,4 +67,38 @@ def _two_layer(plan: Plan) -> Network:
     )
 
 
-NETS = {"two-layer": Net(_two_layer, flatten=True)}
+def _simple_conv(plan: Plan) -> Network:
+    from zerokara.models import SimpleConvNet
+
+    std = plan.weight_init_std
+    # The filters of the book are for images of 28x28; small ones would lose half of their size.
+    size = 5 if min(plan.image_shape) >= 12 else 3
+    return SimpleConvNet(
+        (1, *plan.image_shape),
+        {"filter_num": 30, "filter_size": size, "pad": 0, "stride": 1},
+        plan.hidden,
+        plan.classes,
+        weight_init_std="he" if std is None else std,
+        rng=plan.seed,
+        dtype=plan.dtype,
+    )
+
+
+def _deep_conv(plan: Plan) -> Network:
+    from zerokara.models import DeepConvNet
+
+    return DeepConvNet(
+        (1, *plan.image_shape),
+        hidden_size=plan.hidden,
+        output_size=plan.classes,
+        rng=plan.seed,
+        dtype=plan.dtype,
+    )
+
+
+# Sizes, optimizers and epochs as in the book (4.5.2, 7.5 and 8.1).
+NETS = {
+    "two-layer": Net(_two_layer, flatten=True, hidden=50),
+    "simple-conv": Net(_simple_conv, flatten=False, hidden=100, optimizer="Adam", epochs=20),
+    "deep-conv": Net(_deep_conv, flatten=False, hidden=50, optimizer="Adam", epochs=20),
+}

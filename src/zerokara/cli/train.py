@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zerokara.cli import datasets, nets, rundir
+from zerokara.cli import datasets, nets, pictures, rundir
 from zerokara.errors import ArgumentError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -32,12 +32,20 @@ def train(
         str, typer.Option(metavar="NAME", help=f"The network: {', '.join(nets.NETS)}.")
     ] = "two-layer",
     hidden: Annotated[
-        int, typer.Option(min=1, max=MAX_HIDDEN, metavar="N", help="Neurons in a hidden layer.")
-    ] = 50,
+        int | None,
+        typer.Option(
+            min=1,
+            max=MAX_HIDDEN,
+            metavar="N",
+            help="Neurons in a hidden layer.  [default: as suits the network]",
+        ),
+    ] = None,
     epochs: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="Passes over the data.  [default: as suits the data]"
+            min=1,
+            metavar="N",
+            help="Passes over the data.  [default: as suits network and data]",
         ),
     ] = None,
     steps: Annotated[
@@ -50,11 +58,13 @@ def train(
         ),
     ] = None,
     optimizer: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="NAME", help="SGD, Momentum, Nesterov, AdaGrad, RMSProp, Adam or AdamW."
+            metavar="NAME",
+            help="SGD, Momentum, Nesterov, AdaGrad, RMSProp, Adam or AdamW.  "
+            "[default: as suits the network]",
         ),
-    ] = "SGD",
+    ] = None,
     lr: Annotated[
         float | None,
         typer.Option(metavar="RATE", help="Learning rate.  [default: as suits data and optimizer]"),
@@ -86,15 +96,17 @@ def train(
 ) -> None:
     """Train a network and leave a run directory.
 
-    It holds the model, its history, the options and the learning curve; its path is the last line
-    printed. Ctrl-C ends the training and keeps
-    the best model so far. The digits come with zerokara; MNIST is looked for in --data-dir, in
-    the folder that ZEROKARA_DATA names, in the cache, and else downloaded.
+    It holds the model, its history, the options and the learning curve, and of a convolutional
+    network also its filters, mistakes and feature maps; its path is the last line printed. Ctrl-C
+    ends the training and keeps the best model so far. The digits come with zerokara; MNIST is
+    looked for in --data-dir, in the folder that ZEROKARA_DATA names, in the cache, and else
+    downloaded.
 
     \b
     Examples:
       zerokara train
       zerokara train mnist --epochs 20 --optimizer adam
+      zerokara train mnist --net simple-conv
       zerokara train fashion-mnist --hidden 100 --lr 0.05 --out runs/clothes
     """
     known = datasets.data_set(data)
@@ -104,9 +116,10 @@ def train(
     if epochs is not None and steps is not None:
         raise ArgumentError("--epochs and --steps both say how long to train; give one of them")
     if epochs is None and steps is None:
-        epochs, steps = known.epochs, known.steps
+        epochs, steps = (choice.epochs, None) if choice.epochs else (known.epochs, known.steps)
+    hidden = choice.hidden if hidden is None else hidden
     batch_size = known.batch_size if batch_size is None else batch_size
-    rule = _optimizer(optimizer, lr, known.lr)
+    rule = _optimizer(optimizer or choice.optimizer, lr, known.lr)
     if out is not None:
         rundir.check_free(out)
 
@@ -152,6 +165,7 @@ def train(
         {"program": "zerokara", "command": "train", "options": options, **facts, **_versions()},
     )
 
+    before = pictures.filters(network)
     from zerokara.cli.progress import progress
     from zerokara.training.fit import fit
 
@@ -169,7 +183,11 @@ def train(
             callbacks=[shown],
             out=folder,
         )
-    _draw(history, folder / rundir.CURVE, f"{data}, {net}")
+    try:
+        _draw(history, folder / rundir.CURVE, f"{data}, {net}")
+        pictures.draw(network, before, splits[1], known.classes, folder)
+    except MissingExtraError as error:
+        typer.echo(f"zerokara: no pictures: {error}", err=True)
     typer.echo(_result(history))
     typer.echo(folder)
     if history.interrupted:
@@ -217,12 +235,8 @@ def _versions() -> dict[str, Any]:
 def _draw(history: History, path: Path, title: str) -> None:
     from zerokara.draw.plots import plot_history
 
-    if not history.loss:
-        return
-    try:
+    if history.loss:
         plot_history(history, path, title)
-    except MissingExtraError as error:
-        typer.echo(f"zerokara: no {path.name}: {error}", err=True)
 
 
 def _result(history: History) -> str:
