@@ -23,7 +23,7 @@ __attribute__((always_inline)) inline void each_vector(Vector<T> (&sum)[rows][ve
 
 // How much of the depth is gone through at a time, so that a panel's share stays in the first-level
 // cache while tile after tile reads it.
-constexpr i64 kDepthBlock = 320;
+constexpr i64 kDepthBlock = 400;
 
 // The columns [j, j + width) of a product whose B operand is packed, over depth [k, k_end). Sums go
 // on from what `out` holds (unless k is 0) and end there, or at the last block in `finish`:

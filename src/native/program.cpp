@@ -7,6 +7,10 @@
 #include <new>
 #include <stdexcept>
 
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/mman.h>
+#endif
+
 #include "parallel.hpp"
 
 namespace zk {
@@ -15,7 +19,7 @@ namespace {
 // Below so much arithmetic, waking helpers costs more than they bring.
 constexpr double kFlopsForHelpers = 4e5;
 // Chunks of rows a thread: enough that one that is held up holds up little.
-constexpr i64 kChunksPerThread = 3;
+constexpr i64 kChunksPerThread = 2;
 // Numbers of one block's gradient, which lives in a thread's cache between product and update.
 constexpr i64 kBlockNumbers = 8192;
 // Columns of a block, beyond which its rows are updated piece by piece.
@@ -29,13 +33,21 @@ constexpr std::size_t kLine = 64;
 
 i64 round_up(i64 value, i64 to) { return (value + to - 1) / to * to; }
 
+// From half a huge page on, memory is asked for in huge pages: a step walks through all of it, and
+// with small ones the processor spends much of that time looking up where it is.
+constexpr std::size_t kHuge = std::size_t{1} << 21;
+
 template <class T>
 std::unique_ptr<T[], void (*)(void*)> aligned_zeros(i64 count) {
-    const auto bytes = static_cast<std::size_t>(round_up(count * static_cast<i64>(sizeof(T)),
-                                                         static_cast<i64>(kLine)));
-    void* memory = std::aligned_alloc(kLine, std::max(bytes, kLine));
+    const std::size_t bytes = std::max(static_cast<std::size_t>(count) * sizeof(T), kLine);
+    const std::size_t line = bytes >= kHuge / 2 ? kHuge : kLine;
+    const std::size_t whole = (bytes + line - 1) / line * line;
+    void* memory = std::aligned_alloc(line, whole);
     if (memory == nullptr) throw std::bad_alloc();
-    std::memset(memory, 0, std::max(bytes, kLine));
+#ifdef MADV_HUGEPAGE
+    if (line == kHuge) madvise(memory, whole, MADV_HUGEPAGE);
+#endif
+    std::memset(memory, 0, whole);
     return {static_cast<T*>(memory), std::free};
 }
 
@@ -209,12 +221,11 @@ void Program<T>::run_segments(const Batch& batch, const Callback& callback) {
 // do not depend on the chunk that it lies in.
 template <class T>
 void Program<T>::run_rows(const std::vector<Op>& ops, const Batch& batch) {
+    // As many chunks for each thread, and none so large that its rows leave the cache.
     const i64 widest = 8 * math_.tile_rows;
-    i64 chunk = widest;
-    if (batch.threads > 1) {
-        const i64 share = (batch.rows - 1) / (batch.threads * kChunksPerThread) + 1;
-        chunk = std::min(widest, round_up(share, math_.tile_rows));
-    }
+    const i64 turns = batch.threads == 1 ? 1 : batch.threads * kChunksPerThread;
+    const i64 rounds = (batch.rows - 1) / (widest * turns) + 1;
+    const i64 chunk = std::max((batch.rows - 1) / (rounds * turns) + 1, math_.tile_rows);
     const i64 chunks = (batch.rows + chunk - 1) / chunk;
     parallel_for(batch.threads, chunks, [&](i64 i, int) {
         const i64 end = std::min(batch.rows, (i + 1) * chunk);

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from zerokara._arrays import aligned_zeros
 from zerokara._types import Array
 from zerokara.errors import ArgumentError, MissingMethodError, ShapeError
 
@@ -87,7 +88,7 @@ class Optimizer:
         slots = self.state.setdefault(name, {})
         for slot in self.slots:
             if slot not in slots or slots[slot].shape != p.shape or slots[slot].dtype != p.dtype:
-                slots[slot] = np.zeros_like(p)
+                slots[slot] = aligned_zeros(p.shape, p.dtype)
         return slots
 
     def config(self) -> dict[str, Any]:

@@ -10,18 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from zerokara._arrays import aligned_zeros
 from zerokara._types import Array
 from zerokara.layers import Layer
-
-ALIGNMENT = 64
-"""Bytes; a cache line, and the width of the widest vector register."""
-
-
-def aligned_zeros(size: int, dtype: np.dtype[Any]) -> Array:
-    """A vector of zeros whose first byte lies on a cache line."""
-    raw = np.zeros(size * dtype.itemsize + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size * dtype.itemsize].view(dtype)
 
 
 def move_to_buffers(layers: Iterable[Layer], dtype: np.dtype[Any]) -> tuple[Array, Array]:

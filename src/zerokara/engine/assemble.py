@@ -47,8 +47,8 @@ def assemble(net: Network, plan: Plan, state: list[Array]) -> Any:
         program = kind(plan.max_rows, plan.arena_size, net.flat_params, net.flat_grads, state)
     except MemoryError:
         raise ArgumentError(
-            f"compile_step: a program for batches of {plan.max_rows} rows needs {size:,} bytes, which this "
-            "machine does not give; use a smaller batch size"
+            f"compile_step: a program for batches of {plan.max_rows} rows needs {size:,} bytes, "
+            "which this machine does not give; use a smaller batch size"
         ) from None
     numbers = {slot: program.slot(*plan.places[slot], slot.columns) for slot in plan.places}
     layers = _layers(program, plan, numbers)
