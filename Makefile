@@ -20,7 +20,7 @@ BUILD_NEEDS = $$($(PYTHON) -c 'import tomllib; \
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help train test check format real slow sanitize pure peers bench bench-quick clean
+.PHONY: help train test check format real slow sanitize neon pure peers bench bench-quick clean
 .DELETE_ON_ERROR:
 
 help: ## list the words
@@ -72,6 +72,26 @@ sanitize: $(VENV)/dev.stamp ## run the native tests under the address and undefi
 	  $$($(CXX) -print-file-name=libstdc++.so)" $(BIN)/python -S "$$@"; }; \
 	run -c 'from zerokara import native; assert "sanitize" in native._core.__file__, native.reason' && \
 	run -m pytest --capture=sys -p no:cacheprovider tests/test_native*.py $(ARGS)
+
+# The kernels for 64-bit ARM, held to plain loops in an emulated processor. The checks themselves
+# are compiled with little optimization: it is the kernels that are tested, and g++ 12 breaks on
+# its own vectorizer there.
+NEON      := build/neon
+NEON_CXX  ?= aarch64-linux-gnu-g++
+NEON_QEMU ?= $(firstword $(shell command -v qemu-aarch64-static qemu-aarch64))
+KERNELS   := $(shell sed -n '/^set(kernel_sources/,/)/p' CMakeLists.txt | grep -o 'src/native/[a-z_]*\.cpp')
+neon: ## cross-compile the kernels for 64-bit ARM and, with qemu, check them there
+	@if ! command -v $(NEON_CXX) >/dev/null; then \
+	  echo "make neon: nothing done, there is no $(NEON_CXX);" \
+	    "on Debian and Ubuntu: apt install g++-aarch64-linux-gnu qemu-user-static"; exit 0; fi; \
+	set -e; mkdir -p $(NEON); options="-std=c++20 -fno-math-errno -ffp-contract=off -Wall -Wextra \
+	  -Wconversion -Wshadow -Werror -DZK_ISA=neon -Isrc/native"; \
+	for each in $(KERNELS); do echo "neon: $$each"; \
+	  $(NEON_CXX) $$options -O3 -c $$each -o $(NEON)/$$(basename $$each .cpp).o; done; \
+	$(NEON_CXX) -std=c++20 -O1 -Wall -Wextra -Werror -DZK_ISA=neon -Isrc/native -static \
+	  tests/native/check_kernels.cpp $(patsubst src/native/%.cpp,$(NEON)/%.o,$(KERNELS)) -o $(NEON)/check; \
+	if [ -n "$(NEON_QEMU)" ]; then $(NEON_QEMU) $(NEON)/check; \
+	else echo "neon: compiled, and not run: there is no qemu-aarch64 (apt install qemu-user-static)"; fi
 
 pure: $(PURE)/dev.stamp ## run the fast tests on the pure-Python form (no compiler)
 	@$(PURE)/bin/python -c 'from zerokara import native; import sys; \

@@ -12,6 +12,7 @@ import typer
 from test_imports import ARROWS
 
 import zerokara as zk
+from zerokara import native
 from zerokara.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +26,9 @@ SCREEN = 40
 # Where a file that a page names may lie, and those that only a run directory holds.
 FOLDERS = ("", "src/zerokara", "src/native", "tests", "docs")
 OF_A_RUN = {"model.safetensors", "history.json", "config.json", "curve.png", "net.safetensors"}
+
+# What of a program is the machine's: its instruction set, and the panels of that width.
+OF_A_MACHINE = re.compile(r"kernels for \w+|packed weights [\d,]+ bytes")
 
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d*)?(?:e[-+]?\d+)?")
 
@@ -54,7 +58,20 @@ def agree(expected: str, printed: str) -> bool:
     return True
 
 
-PYTHON = [(page, code) for page in PAGES for code in blocks(page, "python")]
+def programs(page: Path) -> list[tuple[str, str]]:
+    """The code blocks of a page that print a program, each with the program that follows it."""
+    text = page.read_text(encoding="utf-8")
+    pair = r"^```python\n((?:(?!```).)*?)^```\n\n```text\n(.*?)^```$"
+    return re.findall(pair, text, re.MULTILINE | re.DOTALL)
+
+
+PROGRAMS = [pair for page in PAGES for pair in programs(page)]
+PYTHON = [
+    (page, code)
+    for page in PAGES
+    for code in blocks(page, "python")
+    if code not in [printing for printing, _ in PROGRAMS]
+]
 
 
 @pytest.mark.parametrize(
@@ -68,6 +85,19 @@ def test_a_block_runs_and_prints_what_it_shows(page: Path, code: str) -> None:
     assert len(printed) == len(expected), (printed, expected)
     wrong = [pair for pair in zip(expected, printed, strict=True) if not agree(*pair)]
     assert not wrong, wrong
+
+
+@pytest.mark.skipif(not native.available, reason=f"the core is {native.reason}")
+@pytest.mark.parametrize(("code", "program"), PROGRAMS, ids=range(len(PROGRAMS)))
+def test_a_program_is_the_one_that_is_shown(code: str, program: str) -> None:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, "a page", "exec"), {"__name__": "__main__"})
+    assert OF_A_MACHINE.sub("", out.getvalue()) == OF_A_MACHINE.sub("", program)
+
+
+def test_a_page_shows_a_program() -> None:
+    assert PROGRAMS
 
 
 @pytest.mark.parametrize(

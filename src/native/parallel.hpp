@@ -3,7 +3,7 @@
 // The caller hands out numbered tasks and works on them itself; helpers take what is left. It waits
 // for tasks that a helper has begun, never for a helper to arrive: one that the operating system
 // has put aside costs nothing. One that is put aside in the middle of a task costs that wait, after
-// which helpers are left out for a while (see docs/decisions/threads.md).
+// which helpers are left out for a while (see docs/decisions/0008-threads.md).
 //
 // Which thread runs a task must make no difference to what the task computes.
 #pragma once

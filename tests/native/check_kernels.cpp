@@ -1,0 +1,273 @@
+// Holds the kernels of one instruction set to plain loops, without Python: for machines that we can
+// only emulate, and for sanitizers. `make neon` builds it for 64-bit ARM. For the machine at hand:
+//   g++ -std=c++20 -O3 -ffp-contract=off -Isrc/native -DZK_ISA=avx2 -mavx2 -mfma
+//       tests/native/check_kernels.cpp (the kernel files that CMakeLists.txt names)
+// Exit code 0 and a count, or 1 and the first mistakes.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels.hpp"
+
+#define ZK_TEXT_OF(x) #x
+#define ZK_TEXT(x) ZK_TEXT_OF(x)
+
+namespace zk::ZK_ISA {
+void fill(Kernels& table);
+}
+
+namespace {
+
+using namespace zk;
+
+long checks = 0, mistakes = 0;
+std::mt19937 generator(20240229);
+
+double random_number() { return static_cast<double>(generator()) / 2147483648.0 - 1.0; }
+
+i64 one_to(i64 most) { return 1 + static_cast<i64>(generator()) % most; }
+
+void expect(bool good, const std::string& what) {
+    ++checks;
+    if (!good && ++mistakes <= 20) std::printf("  wrong: %s\n", what.c_str());
+}
+
+// NaN agrees with NaN alone, and an infinity with itself.
+void close(double got, double want, double tolerance, const std::string& what) {
+    const bool same = std::isnan(want)   ? std::isnan(got)
+                      : std::isinf(want) ? got == want
+                                         : std::fabs(got - want) <= tolerance;
+    expect(same, what + ": got " + std::to_string(got) + ", expected " + std::to_string(want));
+}
+
+template <class T>
+constexpr double kEps = static_cast<double>(std::numeric_limits<T>::epsilon());
+
+// Rows as they lie in an arena. What pads them is NaN: no result may hang on it.
+template <class T>
+struct Rows {
+    i64 rows, columns, row;
+    std::vector<T> data;
+    Rows(i64 r, i64 c)
+        : rows(r), columns(c), row(c <= 32 ? 32 : (c + 31) / 32 * 32),
+          data(static_cast<std::size_t>(r * row + 1), std::numeric_limits<T>::quiet_NaN()) {
+        for (i64 i = 0; i < r; ++i)
+            for (i64 j = 0; j < c; ++j) at(i, j) = static_cast<T>(random_number());
+    }
+    T& at(i64 i, i64 j) { return data[static_cast<std::size_t>(i * row + j)]; }
+    bool same(Rows& other) {
+        for (i64 i = 0; i < rows; ++i)
+            if (std::memcmp(&at(i, 0), &other.at(i, 0), sizeof(T) * static_cast<std::size_t>(columns)))
+                return false;
+        return true;
+    }
+};
+
+// Numbers side by side, and behind them a fence that must stand.
+template <class T>
+struct Dense {
+    i64 count;
+    std::vector<T> data;
+    explicit Dense(i64 n) : count(n), data(static_cast<std::size_t>(n + 64), T(77)) {
+        for (i64 i = 0; i < n; ++i) at(i) = static_cast<T>(random_number());
+    }
+    T& at(i64 i) { return data[static_cast<std::size_t>(i)]; }
+    bool fenced() {
+        for (i64 i = count; i < count + 64; ++i)
+            if (at(i) != T(77)) return false;
+        return true;
+    }
+};
+
+struct Shape { i64 rows, inputs, outputs; };
+
+std::vector<Shape> shapes() {
+    std::vector<Shape> list{{0, 3, 4},    {1, 1, 1},    {1, 130, 50},  {2, 5, 3},    {3, 17, 33},
+                            {4, 64, 10},  {5, 0, 7},    {7, 321, 65},  {13, 40, 129}, {25, 31, 16},
+                            {20, 50, 10}, {300, 9, 40}, {12, 700, 8},  {6, 8, 700},  {24, 32, 32}};
+    for (int i = 0; i < 12; ++i)
+        list.push_back({one_to(40), one_to(90), one_to(90)});
+    return list;
+}
+
+double activated(Activation act, double x) {
+    if (act == Activation::relu) return x <= 0 ? 0 : x;
+    if (act == Activation::sigmoid) return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
+    if (act == Activation::tanh) return std::tanh(x);
+    return x;
+}
+
+double slope(Activation act, double y) {
+    if (act == Activation::relu) return y <= 0 ? 0 : 1;
+    if (act == Activation::sigmoid) return y * (1 - y);
+    if (act == Activation::tanh) return 1 - y * y;
+    return 1;
+}
+
+constexpr Activation kActivations[] = {Activation::none, Activation::relu, Activation::sigmoid,
+                                       Activation::tanh};
+
+std::string name(const char* kernel, const Shape& s, int act, bool few) {
+    return std::string(kernel) + " (" + std::to_string(s.rows) + ", " + std::to_string(s.inputs) + ", " +
+           std::to_string(s.outputs) + ") act " + std::to_string(act) + (few ? " few" : "");
+}
+
+i64 up(i64 value, i64 to) { return (value + to - 1) / to * to; }
+
+// f(from, to) over [0, count), cut in two at a multiple of `unit`.
+template <class F>
+void in_two(i64 count, i64 unit, F&& f) {
+    const i64 cut = std::min(count, up(count / 3, unit));
+    f(i64{0}, cut);
+    f(cut, count);
+}
+
+template <class T>
+void check_affine(const Math<T>& math, const Shape& s) {
+    Rows<T> x(s.rows, s.inputs), dy(s.rows, s.outputs);
+    Dense<T> w(s.inputs * s.outputs), b(s.outputs);
+    std::vector<T> forward(static_cast<std::size_t>(s.inputs * up(s.outputs, math.panel) + 1));
+    std::vector<T> back(static_cast<std::size_t>(s.outputs * up(s.inputs, math.panel) + 1));
+    in_two(s.inputs, math.panel, [&](i64 k, i64 k_end) {
+        in_two(s.outputs, math.panel, [&](i64 j, i64 j_end) {
+            math.pack_forward(&w.at(0), s.inputs, s.outputs, k, k_end, j, j_end, forward.data());
+            math.pack_backward(&w.at(0), s.inputs, s.outputs, k, k_end, j, j_end, back.data());
+        });
+    });
+    for (const Activation act : kActivations) for (const bool few : {false, true}) {
+        const int number = static_cast<int>(act);
+        Rows<T> y(s.rows, s.outputs), cut(s.rows, s.outputs);
+        AffineForward<T> op{&x.at(0, 0), x.row, &w.at(0),  forward.data(), &b.at(0), &y.at(0, 0),
+                            y.row,       s.inputs, s.outputs, act};
+        math.affine(op, 0, s.rows, 0, s.outputs, few);
+        op.y = &cut.at(0, 0);
+        in_two(s.rows, 1, [&](i64 i, i64 i_end) {
+            in_two(s.outputs, math.panel,
+                   [&](i64 j, i64 j_end) { math.affine(op, i, i_end, j, j_end, few); });
+        });
+        expect(y.same(cut), name("affine in parts", s, number, few));
+        for (i64 i = 0; i < s.rows; ++i) for (i64 j = 0; j < s.outputs; ++j) {
+            double sum = b.at(j), size = std::fabs(sum);
+            for (i64 k = 0; k < s.inputs; ++k) {
+                const double term = double(x.at(i, k)) * double(w.at(k * s.outputs + j));
+                sum += term, size += std::fabs(term);
+            }
+            const double tolerance = kEps<T> * (double(s.inputs + 4) * size + 16);
+            close(double(y.at(i, j)), activated(act, sum), tolerance, name("affine", s, number, few));
+        }
+        Rows<T> dx(s.rows, s.inputs), dx_cut(s.rows, s.inputs), out(s.rows, s.inputs);
+        AffineBackward<T> turn{&dy.at(0, 0), dy.row, &w.at(0),   back.data(), &dx.at(0, 0), dx.row,
+                               &out.at(0, 0), out.row, s.inputs, s.outputs,   act};
+        math.affine_back(turn, 0, s.rows, 0, s.inputs, few);
+        turn.dx = &dx_cut.at(0, 0);
+        in_two(s.rows, 1, [&](i64 i, i64 i_end) {
+            in_two(s.inputs, math.panel,
+                   [&](i64 j, i64 j_end) { math.affine_back(turn, i, i_end, j, j_end, few); });
+        });
+        expect(dx.same(dx_cut), name("affine_back in parts", s, number, few));
+        for (i64 i = 0; i < s.rows; ++i) for (i64 k = 0; k < s.inputs; ++k) {
+            double sum = 0, size = 0;
+            for (i64 j = 0; j < s.outputs; ++j) {
+                const double term = double(dy.at(i, j)) * double(w.at(k * s.outputs + j));
+                sum += term, size += std::fabs(term);
+            }
+            const double tolerance = kEps<T> * double(s.outputs + 8) * (size + 1);
+            close(double(dx.at(i, k)), sum * slope(act, double(out.at(i, k))), tolerance,
+                  name("affine_back", s, number, few));
+        }
+    }
+}
+
+template <class T>
+void check_gradient(const Math<T>& math, const Shape& s) {
+    Rows<T> x(s.rows, s.inputs), dy(s.rows, s.outputs);
+    Dense<T> dw(s.inputs * s.outputs), cut(s.inputs * s.outputs), db(s.outputs);
+    const AffineGradient<T> op{&x.at(0, 0), x.row, &dy.at(0, 0), dy.row, s.rows, s.inputs, s.outputs};
+    math.weight_gradient(op, 0, s.inputs, 0, s.outputs, &dw.at(0), s.outputs);
+    math.bias_gradient(op, &db.at(0));
+    in_two(s.inputs, 1, [&](i64 k, i64 k_end) {
+        in_two(s.outputs, math.panel, [&](i64 j, i64 j_end) {
+            math.weight_gradient(op, k, k_end, j, j_end, &cut.at(0) + k * s.outputs + j, s.outputs);
+        });
+    });
+    expect(dw.data == cut.data, name("weight_gradient in parts", s, 0, false));
+    expect(dw.fenced() && cut.fenced() && db.fenced(), name("gradient beyond its end", s, 0, false));
+    const double tolerance = kEps<T> * double(s.rows + 4) * double(s.rows + 1);
+    for (i64 j = 0; j < s.outputs; ++j) {
+        double bias = 0;
+        for (i64 i = 0; i < s.rows; ++i) bias += double(dy.at(i, j));
+        close(double(db.at(j)), bias, tolerance, name("bias_gradient", s, 0, false));
+        for (i64 k = 0; k < s.inputs; ++k) {
+            double sum = 0;
+            for (i64 i = 0; i < s.rows; ++i) sum += double(x.at(i, k)) * double(dy.at(i, j));
+            close(double(dw.at(k * s.outputs + j)), sum, tolerance, name("weight_gradient", s, 0, false));
+        }
+    }
+}
+
+template <class T>
+void check_rows(const Math<T>& math, const Shape& s) {
+    const i64 c = s.outputs;
+    Rows<T> a(s.rows, c), b(s.rows, c), out(s.rows, c);
+    Elementwise<T> op{&a.at(0, 0), a.row, &b.at(0, 0), b.row, &out.at(0, 0), out.row, c, Activation::none};
+    // Numbers, and those that are none: they must come through.
+    const double special[] = {NAN, INFINITY, -INFINITY, 0.0, -0.0, 1e30, -1e30, 1e-40, 87.0, -87.0};
+    for (i64 j = 0; j < c && s.rows > 1; ++j) a.at(1, j) = static_cast<T>(special[j % 10]);
+    const auto each = [&](const char* what, double tolerance, auto want) {
+        for (i64 i = 0; i < s.rows; ++i) for (i64 j = 0; j < c; ++j)
+            close(double(out.at(i, j)), want(double(a.at(i, j)), double(b.at(i, j))),
+                  tolerance * (1 + std::fmin(std::fabs(double(a.at(i, j))), 1e30)), name(what, s, 0, false));
+    };
+    for (const Activation act : kActivations) {
+        op.act = act;
+        math.activate(op, 0, s.rows);
+        each("activate", 8 * kEps<T>, [&](double x, double) { return activated(act, x); });
+        math.activate_back(op, 0, s.rows);
+        if (act != Activation::relu)
+            each("activate_back", 8 * kEps<T>, [&](double dy, double y) { return dy * slope(act, y); });
+        else
+            each("activate_back", 0, [&](double dy, double y) { return y <= 0 ? 0 : dy; });
+    }
+    math.add(op, 0, s.rows);
+    each("add", kEps<T>, [](double x, double y) { return x + y; });
+    math.multiply(op, 0, s.rows);
+    each("multiply", kEps<T>, [](double x, double y) { return x * y; });
+    math.softmax(op, 0, s.rows);
+    for (i64 i = 0; i < s.rows; ++i) {
+        double most = -INFINITY, sum = 0;
+        for (i64 j = 0; j < c; ++j) most = std::fmax(most, double(a.at(i, j)));
+        for (i64 j = 0; j < c; ++j) sum += std::exp(double(a.at(i, j)) - most);
+        for (i64 j = 0; j < c; ++j)
+            close(double(out.at(i, j)), std::exp(double(a.at(i, j)) - most) / sum, double(c + 16) * kEps<T>,
+                  name("softmax", s, 0, false));
+    }
+    math.softmax_back(op, 0, s.rows);
+    for (i64 i = 0; i < s.rows; ++i) {
+        double sum = 0;
+        if (i == 1) continue;  // the row of special numbers: infinities of both signs
+        for (i64 j = 0; j < c; ++j) sum += double(a.at(i, j)) * double(b.at(i, j));
+        for (i64 j = 0; j < c; ++j)
+            close(double(out.at(i, j)), double(b.at(i, j)) * (double(a.at(i, j)) - sum),
+                  kEps<T> * double(c + 4) * double(c), name("softmax_back", s, 0, false));
+    }
+}
+
+#include "check_more.hpp"
+
+}  // namespace
+
+int main() {
+    Kernels table{};
+    zk::ZK_ISA::fill(table);
+    check_gather(table);
+    check_format(table.f32);
+    check_format(table.f64);
+    std::printf("kernels for %s: %ld checks, %ld mistakes\n", ZK_TEXT(ZK_ISA), checks, mistakes);
+    return mistakes == 0 ? 0 : 1;
+}
