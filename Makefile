@@ -54,6 +54,8 @@ slow: $(VENV)/dev.stamp ## run the slow tests
 # would be found first. The sanitizer's library has to be in the process before Python is, and its
 # report has to come past pytest's capture.
 SANITIZE := build/sanitize
+SANITIZED := $(wildcard tests/test_native*.py) $(addprefix tests/engine/test_engine_, \
+  kernels.py maths.py nonfinite.py predict.py python_layers.py)
 sanitize: $(VENV)/dev.stamp ## run the native tests under the address and undefined-behaviour sanitizers
 	@$(CXX) -print-file-name=libasan.so | grep -q / || { \
 	  echo "make sanitize: $(CXX) has no libasan.so; use g++ (CXX=g++) with its sanitizer library"; exit 1; }
@@ -71,7 +73,7 @@ sanitize: $(VENV)/dev.stamp ## run the native tests under the address and undefi
 	  ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) \
 	  $$($(CXX) -print-file-name=libstdc++.so)" $(BIN)/python -S "$$@"; }; \
 	run -c 'from zerokara import native; assert "sanitize" in native._core.__file__, native.reason' && \
-	run -m pytest --capture=sys -p no:cacheprovider tests/test_native*.py $(ARGS)
+	run -m pytest --capture=sys -p no:cacheprovider $(SANITIZED) $(ARGS)
 
 # The kernels for 64-bit ARM, held to plain loops in an emulated processor. The checks themselves
 # are compiled with little optimization: it is the kernels that are tested, and g++ 12 breaks on

@@ -212,9 +212,9 @@ struct LanesUpTo<0, t...> {
 // Exchanges the off-diagonal quarters of each square of 2 * step lines and lanes.
 template <class T, int step, int... t>
 __attribute__((always_inline)) inline void exchange(Vector<T>& a, Vector<T>& b, Lanes<t...>) {
-    constexpr Bits<T> low{((t & step) ? kLanes<T> + t - step : t)...};
-    constexpr Bits<T> high{((t & step) ? kLanes<T> + t : t + step)...};
-    const Vector<T> first = __builtin_shuffle(a, b, low), second = __builtin_shuffle(a, b, high);
+    const Vector<T> first =
+        __builtin_shufflevector(a, b, ((t & step) ? kLanes<T> + t - step : t)...);
+    const Vector<T> second = __builtin_shufflevector(a, b, ((t & step) ? kLanes<T> + t : t + step)...);
     a = first;
     b = second;
 }

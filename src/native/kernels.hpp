@@ -1,8 +1,9 @@
 // The table of kernels: one struct of function pointers, filled once per instruction set.
 //
 // To add a kernel: declare its pointer here; write `<name>.cpp` with everything inside
-// `namespace zk::ZK_ISA` and one `add_<name>(Kernels&)`; call that from table.cpp; name the file in
-// CMakeLists.txt. The same source is then compiled for every instruction set.
+// `namespace zk::ZK_ISA` and one `add_<name>(Kernels&)`; declare that in tables.hpp and call it from
+// table.cpp; name the file in CMakeLists.txt. The same source is then compiled for every instruction
+// set.
 //
 // Files compiled per instruction set keep every function and template in `zk::ZK_ISA` and use none
 // of the standard library's templates: two copies of an inline function under one name, built with

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -17,6 +18,8 @@
 #ifdef _OPENMP
 #include <omp.h>
 #endif
+
+#include "quota.hpp"
 
 namespace zk {
 namespace {
@@ -193,10 +196,14 @@ void watch_forks() {
 
 int max_threads() {
 #ifdef _OPENMP
-    return omp_get_max_threads();
+    const int allowed = omp_get_max_threads();
 #else
-    return static_cast<int>(std::thread::hardware_concurrency());
+    const int allowed = static_cast<int>(std::thread::hardware_concurrency());
 #endif
+    // Who sets OMP_NUM_THREADS has decided; OpenMP's own default does not know of quotas.
+    static const bool decided = std::getenv("OMP_NUM_THREADS") != nullptr;
+    const int quota = decided ? 0 : cpu_quota();
+    return quota > 0 && quota < allowed ? quota : allowed;
 }
 
 void run_tasks(int threads, std::int64_t count, void (*task)(void*, std::int64_t, int),

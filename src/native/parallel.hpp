@@ -13,7 +13,7 @@
 namespace zk {
 
 // How many threads may be used now: OpenMP's word for the calling thread, so that OMP_NUM_THREADS
-// and threadpoolctl govern us too.
+// and threadpoolctl govern us too, and no more than the container's CPU quota.
 int max_threads();
 
 // Calls task(context, i, thread) for every i in [0, count), on up to `threads` threads; `thread` is

@@ -1,17 +1,16 @@
 // A program: a flat list of kernel calls over one arena, and the loop that runs it.
 //
-// It is built call by call from Python (engine/compile.py), which plans the arena. It knows no
+// It is built call by call from Python (engine/assemble.py), which plans the arena. It knows no
 // Python itself: a layer that has no kernel is a `call` back to whoever runs it.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <memory>
-#include <string>
 #include <variant>
 #include <vector>
 
 #include "kernels.hpp"
+#include "memory.hpp"
 
 namespace zk {
 
@@ -93,7 +92,7 @@ private:
     struct Slot { T* data; i64 row, columns; };
     struct Layer {
         i64 weights, bias, inputs, outputs, input, dout;
-        std::unique_ptr<T[], void (*)(void*)> forward_panels, back_panels;
+        Memory<T> forward_panels, back_panels;
     };
     struct Gather { i64 source, to; bool may_alias; i64 offset, row; };
     struct Affine { i64 layer, input, output; Activation act; };
@@ -139,7 +138,7 @@ private:
     const Kernels& kernels_;
     i64 max_rows_, arena_size_;
     Buffers<T> buffers_;
-    std::unique_ptr<T[], void (*)(void*)> arena_;
+    Memory<T> arena_;
     std::vector<double> row_losses_;
     std::vector<Slot> slots_;
     std::vector<Layer> layers_;
@@ -150,8 +149,5 @@ private:
     i64 result_ = -1;
     double flops_a_row_ = 0;
 };
-
-extern template class Program<float>;
-extern template class Program<double>;
 
 }  // namespace zk

@@ -2,7 +2,7 @@
 
 Read it in this order: program.py (what a program is), lowering.py (layers to kernels), fusion.py
 (kernels that become one), memory.py (the arena), assemble.py (the native program), compile.py and
-inference.py (the front doors). docs/engine.md tells the same story with pictures of the parts.
+inference.py (the front doors). docs/engine.md tells the same story at length.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a program is: slots in an arena, and a flat list of kernels that read and write them.
 
 A plan is made by lowering.py, shortened by fusion.py, laid out by memory.py and handed to the
-native core by compile.py. It is plain data: printing it says what will run.
+native core by assemble.py. It is plain data: printing it says what will run.
 """
 
 from __future__ import annotations

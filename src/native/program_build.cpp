@@ -1,0 +1,108 @@
+// Building a program, call by call.
+#include "program.hpp"
+
+#include <stdexcept>
+
+namespace zk {
+
+template <class T>
+Program<T>::Program(const Kernels& kernels, i64 max_rows, i64 arena_size, Buffers<T> buffers)
+    : math_(math<T>(kernels)),
+      kernels_(kernels),
+      max_rows_(max_rows),
+      arena_size_(arena_size),
+      buffers_(buffers),
+      arena_(aligned_zeros<T>(arena_size)),
+      row_losses_(static_cast<std::size_t>(max_rows)) {}
+
+template <class T>
+Program<T>::~Program() = default;
+
+template <class T>
+i64 Program<T>::slot(i64 offset, i64 row, i64 columns) {
+    const i64 vectors = round_up(columns, math_.panel);
+    if (offset < 0 || row < vectors || offset + row * max_rows_ > arena_size_)
+        throw std::invalid_argument("program: a slot lies outside the arena");
+    slots_.push_back({arena_.get() + offset, row, columns});
+    return static_cast<i64>(slots_.size()) - 1;
+}
+
+template <class T>
+i64 Program<T>::layer(i64 weights, i64 bias, i64 inputs, i64 outputs, i64 input, bool needs_back) {
+    if (weights < 0 || bias < 0 || weights + inputs * outputs > buffers_.size ||
+        bias + outputs > buffers_.size)
+        throw std::invalid_argument("program: a layer's parameters lie outside the buffer");
+    Layer made{weights, bias, inputs, outputs, input, -1, {nullptr, std::free}, {nullptr, std::free}};
+    made.forward_panels = aligned_zeros<T>(inputs * round_up(outputs, math_.panel));
+    if (needs_back) made.back_panels = aligned_zeros<T>(outputs * round_up(inputs, math_.panel));
+    layers_.push_back(std::move(made));
+    return static_cast<i64>(layers_.size()) - 1;
+}
+
+template <class T>
+void Program<T>::add_op(Op op) {
+    const bool call = std::holds_alternative<Call>(op);
+    const bool joins = !segments_.empty() && !call &&
+                       !std::holds_alternative<Call>(segments_.back().front());
+    if (!joins) segments_.emplace_back();
+    segments_.back().push_back(op);
+}
+
+template <class T>
+void Program<T>::gather(i64 source, i64 to, bool may_alias) {
+    const Slot& slot = slots_.at(static_cast<std::size_t>(to));
+    add_op(Gather{source, to, may_alias, slot.data - arena_.get(), slot.row});
+}
+
+template <class T>
+void Program<T>::affine(i64 layer, i64 input, i64 output, Activation act) {
+    const Layer& of = layers_.at(static_cast<std::size_t>(layer));
+    flops_a_row_ += 2.0 * static_cast<double>(of.inputs) * static_cast<double>(of.outputs);
+    add_op(Affine{layer, input, output, act});
+}
+
+template <class T>
+void Program<T>::affine_back(i64 layer, i64 dout, i64 dx, i64 output, Activation act) {
+    const Layer& of = layers_.at(static_cast<std::size_t>(layer));
+    flops_a_row_ += 2.0 * static_cast<double>(of.inputs) * static_cast<double>(of.outputs);
+    add_op(AffineBack{layer, dout, dx, output, act});
+}
+
+template <class T>
+void Program<T>::elementwise(Elementwise kind, i64 a, i64 b, i64 out, Activation act) {
+    add_op(Entrywise{kind, a, b, out, act});
+}
+
+template <class T>
+void Program<T>::loss(LossKind kind, i64 scores, i64 gradient) {
+    add_op(Loss{kind, scores, gradient});
+}
+
+template <class T>
+void Program<T>::call(i64 id) { add_op(Call{id}); }
+
+template <class T>
+void Program<T>::gradient(i64 layer, i64 dout) {
+    layers_.at(static_cast<std::size_t>(layer)).dout = dout;
+}
+
+template <class T>
+void Program<T>::update_range(i64 offset, i64 count) { ranges_.push_back({offset, count}); }
+
+template <class T>
+void Program<T>::result(i64 slot) { result_ = slot; }
+
+template <class T>
+i64 Program<T>::packed_size() const {
+    i64 total = 0;
+    for (const Layer& l : layers_) {
+        total += l.inputs * round_up(l.outputs, math_.panel);
+        if (l.back_panels) total += l.outputs * round_up(l.inputs, math_.panel);
+    }
+    return total;
+}
+
+template class Program<float>;
+template class Program<double>;
+
+}  // namespace zk

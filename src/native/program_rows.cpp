@@ -1,0 +1,235 @@
+// Forward and back: the calls of a program on rows of the batch.
+#include "program.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "parallel.hpp"
+
+namespace zk {
+namespace {
+
+// A product of so much arithmetic is cut by columns when there are too few rows to share out.
+constexpr double kFlopsToCut = 2e5;
+// Chunks of rows a thread: enough that one that is held up holds up little.
+constexpr i64 kChunksPerThread = 2;
+
+i64 bytes_of(Source::Type type) {
+    return type == Source::Type::u8 ? 1 : type == Source::Type::f32 ? 4 : 8;
+}
+
+inline void prefetch(const void* address) {
+#if defined(__GNUC__)
+    __builtin_prefetch(address);
+#else
+    (void)address;
+#endif
+}
+
+}  // namespace
+
+// Slots that need no copy of the user's rows point to them; the rest to their own place.
+template <class T>
+void Program<T>::point_slots(const Batch& batch) {
+    for (const std::vector<Op>& ops : segments_) for (const Op& op : ops) {
+        const Gather* g = std::get_if<Gather>(&op);
+        if (g == nullptr || !g->may_alias) continue;
+        Slot& slot = slots_[static_cast<std::size_t>(g->to)];
+        const Source& source = (*batch.sources)[static_cast<std::size_t>(g->source)];
+        if (aliases(*g, batch)) {
+            // Only read: an input slot is no call's output.
+            slot.data = const_cast<T*>(static_cast<const T*>(source.data)) +
+                        batch.first * source.stride;
+            slot.row = source.stride;
+        } else {
+            slot.data = arena_.get() + g->offset;
+            slot.row = g->row;
+        }
+    }
+}
+
+template <class T>
+void Program<T>::run_segments(const Batch& batch, const Callback& callback) {
+    for (const std::vector<Op>& ops : segments_) {
+        if (const Call* call = std::get_if<Call>(&ops.front())) callback(call->id, batch.rows);
+        else if (batch.threads > 1 && batch.rows < batch.threads * math_.tile_rows)
+            run_columns(ops, batch);
+        else run_rows(ops, batch);
+    }
+}
+
+// Every thread takes chunks of rows through all the calls: no waiting in between. A row's numbers
+// do not depend on the chunk that it lies in.
+template <class T>
+void Program<T>::run_rows(const std::vector<Op>& ops, const Batch& batch) {
+    // As many chunks for each thread, and none so large that its rows leave the cache.
+    const i64 widest = 8 * math_.tile_rows;
+    const i64 turns = batch.threads == 1 ? 1 : batch.threads * kChunksPerThread;
+    const i64 rounds = (batch.rows - 1) / (widest * turns) + 1;
+    const i64 chunk = std::max((batch.rows - 1) / (rounds * turns) + 1, math_.tile_rows);
+    const i64 chunks = (batch.rows + chunk - 1) / chunk;
+    parallel_for(batch.threads, chunks, [&](i64 i, int) {
+        const i64 end = std::min(batch.rows, (i + 1) * chunk);
+        for (const Op& op : ops) run_op(op, batch, i * chunk, end, 0, -1);
+    });
+}
+
+// A few rows through wide layers: each product is cut by columns instead.
+template <class T>
+void Program<T>::run_columns(const std::vector<Op>& ops, const Batch& batch) {
+    for (const Op& op : ops) {
+        i64 of = -1, columns = 0;
+        if (const Affine* a = std::get_if<Affine>(&op)) {
+            of = a->layer;
+            columns = layers_[static_cast<std::size_t>(of)].outputs;
+        } else if (const AffineBack* b = std::get_if<AffineBack>(&op)) {
+            of = b->layer;
+            columns = layers_[static_cast<std::size_t>(of)].inputs;
+        }
+        double flops = 0;
+        if (of >= 0) {
+            const Layer& l = layers_[static_cast<std::size_t>(of)];
+            flops = 2.0 * static_cast<double>(batch.rows * l.inputs) * static_cast<double>(l.outputs);
+        }
+        if (flops < kFlopsToCut) {
+            run_op(op, batch, 0, batch.rows, 0, -1);
+            continue;
+        }
+        const i64 panels = (columns + math_.panel - 1) / math_.panel;
+        const i64 share = (panels - 1) / (batch.threads * kChunksPerThread) + 1;
+        const i64 width = share * math_.panel;
+        parallel_for(batch.threads, (columns + width - 1) / width, [&](i64 i, int) {
+            run_op(op, batch, 0, batch.rows, i * width, std::min(columns, (i + 1) * width));
+        });
+    }
+}
+
+// Whether `predict` may read the user's rows where they are.
+template <class T>
+bool Program<T>::aliases(const Gather& op, const Batch& batch) const {
+    const Source& source = (*batch.sources)[static_cast<std::size_t>(op.source)];
+    const bool same = source.type == (sizeof(T) == 4 ? Source::Type::f32 : Source::Type::f64);
+    return op.may_alias && batch.index == nullptr && same && source.scale == 1.0;
+}
+
+template <class T>
+void Program<T>::run_gather(const Gather& op, const Batch& batch, i64 row, i64 row_end) {
+    if (aliases(op, batch)) return;
+    const Source& source = (*batch.sources)[static_cast<std::size_t>(op.source)];
+    Slot& to = slots_[static_cast<std::size_t>(op.to)];
+    const T scale = static_cast<T>(source.scale);
+    const i64 row_bytes = source.columns * bytes_of(source.type);
+    for (i64 r = row; r < row_end; ++r) {
+        // Rows are drawn from all over the data set: the next one is asked for in time.
+        if (batch.index != nullptr && r + 1 < row_end) {
+            const char* next = static_cast<const char*>(source.data) +
+                               batch.index[r + 1] * source.stride * bytes_of(source.type);
+            for (i64 at = 0; at < row_bytes; at += static_cast<i64>(kLine)) prefetch(next + at);
+        }
+        const i64 whole = batch.first + r;
+        const i64* from = batch.index ? batch.index + r : &whole;
+        T* out = to.data + r * to.row;
+        switch (source.type) {
+            case Source::Type::u8: {
+                const auto* data = static_cast<const std::uint8_t*>(source.data);
+                if constexpr (sizeof(T) == 4)
+                    kernels_.gather_u8_f32(data, source.stride, source.columns, from, 1, out, scale);
+                else
+                    kernels_.gather_u8_f64(data, source.stride, source.columns, from, 1, out, scale);
+                break;
+            }
+            case Source::Type::f32: {
+                const auto* data = static_cast<const float*>(source.data);
+                if constexpr (sizeof(T) == 4)
+                    kernels_.gather_f32_f32(data, source.stride, source.columns, from, 1, out, scale);
+                else
+                    kernels_.gather_f32_f64(data, source.stride, source.columns, from, 1, out, scale);
+                break;
+            }
+            case Source::Type::f64: {
+                const auto* data = static_cast<const double*>(source.data);
+                if constexpr (sizeof(T) == 4)
+                    kernels_.gather_f64_f32(data, source.stride, source.columns, from, 1, out, scale);
+                else
+                    kernels_.gather_f64_f64(data, source.stride, source.columns, from, 1, out, scale);
+                break;
+            }
+        }
+    }
+}
+
+template <class T>
+void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, i64 column,
+                        i64 column_end) {
+    const auto at = [&](i64 id) -> const Slot& { return slots_[static_cast<std::size_t>(id)]; };
+    if (const Gather* g = std::get_if<Gather>(&op)) {
+        run_gather(*g, batch, row, row_end);
+    } else if (const Affine* a = std::get_if<Affine>(&op)) {
+        const Layer& l = layers_[static_cast<std::size_t>(a->layer)];
+        const AffineForward<T> call{at(a->input).data,
+                                    at(a->input).row,
+                                    buffers_.params + l.weights,
+                                    l.forward_panels.get(),
+                                    buffers_.params + l.bias,
+                                    at(a->output).data,
+                                    at(a->output).row,
+                                    l.inputs,
+                                    l.outputs,
+                                    a->act};
+        math_.affine(call, row, row_end, column, column_end < 0 ? l.outputs : column_end, batch.few);
+    } else if (const AffineBack* b = std::get_if<AffineBack>(&op)) {
+        const Layer& l = layers_[static_cast<std::size_t>(b->layer)];
+        const Slot none{nullptr, 0, 0};
+        const Slot& y = b->output < 0 ? none : at(b->output);
+        const AffineBackward<T> call{at(b->dout).data,
+                                     at(b->dout).row,
+                                     buffers_.params + l.weights,
+                                     l.back_panels.get(),
+                                     at(b->dx).data,
+                                     at(b->dx).row,
+                                     y.data,
+                                     y.row,
+                                     l.inputs,
+                                     l.outputs,
+                                     b->act};
+        math_.affine_back(call, row, row_end, column, column_end < 0 ? l.inputs : column_end,
+                          batch.few);
+    } else if (const Entrywise* e = std::get_if<Entrywise>(&op)) {
+        const Slot& second = e->b < 0 ? at(e->a) : at(e->b);
+        const zk::Elementwise<T> call{at(e->a).data, at(e->a).row, second.data,
+                                      second.row,    at(e->out).data, at(e->out).row,
+                                      at(e->out).columns, e->act};
+        switch (e->kind) {
+            case Elementwise::activate: return math_.activate(call, row, row_end);
+            case Elementwise::activate_back: return math_.activate_back(call, row, row_end);
+            case Elementwise::softmax: return math_.softmax(call, row, row_end);
+            case Elementwise::softmax_back: return math_.softmax_back(call, row, row_end);
+            case Elementwise::add: return math_.add(call, row, row_end);
+            case Elementwise::multiply: return math_.multiply(call, row, row_end);
+        }
+    } else if (const Loss* loss = std::get_if<Loss>(&op)) {
+        const Targets<T>& t = *batch.targets;
+        const LossRows<T> call{loss->kind,
+                               at(loss->scores).data,
+                               at(loss->scores).row,
+                               at(loss->gradient).data,
+                               at(loss->gradient).row,
+                               at(loss->scores).columns,
+                               t.labels,
+                               t.numbers,
+                               t.columns,
+                               batch.index,
+                               row_losses_.data(),
+                               T(1) / static_cast<T>(batch.rows)};
+        const i64 bad = math_.loss(call, row, row_end);
+        // A label can only be out of range if someone changed it since it was checked.
+        if (bad >= 0) row_losses_[static_cast<std::size_t>(bad)] = std::nan("");
+    }
+}
+
+template void Program<float>::run_segments(const Batch&, const Callback&);
+template void Program<float>::point_slots(const Batch&);
+template void Program<double>::run_segments(const Batch&, const Callback&);
+template void Program<double>::point_slots(const Batch&);
+
+}  // namespace zk

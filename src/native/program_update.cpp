@@ -1,0 +1,191 @@
+// Gradients and update: each block of parameters from its product to its new values.
+#include "program.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "parallel.hpp"
+
+namespace zk {
+namespace {
+
+// Numbers of one block's gradient, which lives in a thread's cache between product and update.
+constexpr i64 kBlockNumbers = 8192;
+// Columns of a block, beyond which its rows are updated piece by piece.
+constexpr i64 kBlockColumns = 512;
+// Arithmetic of one block: small beside a step, large beside the claim of a task.
+constexpr double kBlockFlops = 1e6;
+// Parameters of one task where there is no product to do.
+constexpr i64 kRangeNumbers = 16384;
+
+template <class T>
+Update<T> step_of(const OptimizerSettings& settings, i64 step) {
+    const double t = static_cast<double>(step);
+    double lr = settings.lr, spread = 1;
+    if (settings.kind == OptimizerKind::adam) {
+        lr /= 1 - std::pow(settings.keep1, t);
+        spread = 1 / std::sqrt(1 - std::pow(settings.keep2, t));
+    }
+    Update<T> u{};
+    u.kind = settings.kind;
+    u.lr = static_cast<T>(lr);
+    u.clip = T(1);
+    u.decay = static_cast<T>(settings.decoupled ? 0 : settings.weight_decay);
+    u.shrink = static_cast<T>(settings.decoupled ? 1 - settings.lr * settings.weight_decay : 1);
+    u.keep1 = static_cast<T>(settings.keep1);
+    u.keep2 = static_cast<T>(settings.keep2);
+    u.take1 = static_cast<T>(1 - settings.keep1);
+    u.take2 = static_cast<T>(1 - settings.keep2);
+    u.spread = static_cast<T>(spread);
+    u.eps = static_cast<T>(settings.eps);
+    return u;
+}
+
+}  // namespace
+
+template <class T>
+void Program<T>::pack_block(const Block& b) {
+    Layer& l = layers_[static_cast<std::size_t>(b.layer)];
+    const T* weights = buffers_.params + l.weights;
+    math_.pack_forward(weights, l.inputs, l.outputs, b.k, b.k_end, b.j, b.j_end,
+                       l.forward_panels.get());
+    if (l.back_panels)
+        math_.pack_backward(weights, l.inputs, l.outputs, b.k, b.k_end, b.j, b.j_end,
+                            l.back_panels.get());
+}
+
+template <class T>
+void Program<T>::pack(int threads) {
+    plan_blocks(1);
+    parallel_for(threads, static_cast<i64>(blocks_.size()), [&](i64 i, int) {
+        const Block& block = blocks_[static_cast<std::size_t>(i)];
+        if (block.k < block.k_end) pack_block(block);
+    });
+}
+
+// Cuts every layer's parameters into blocks. Where the cuts lie changes no bit of the result.
+template <class T>
+void Program<T>::plan_blocks(i64 rows) {
+    if (rows == blocks_rows_) return;
+    blocks_rows_ = rows;
+    blocks_.clear();
+    for (i64 id = 0; id < static_cast<i64>(layers_.size()); ++id) {
+        const Layer& l = layers_[static_cast<std::size_t>(id)];
+        const i64 columns = std::min(l.outputs, kBlockColumns);
+        const double flops = 2.0 * static_cast<double>(rows) * static_cast<double>(columns);
+        const i64 wanted = std::min(kBlockNumbers / std::max<i64>(columns, 1),
+                                    static_cast<i64>(kBlockFlops / std::max(flops, 1.0)));
+        const i64 height = std::clamp(wanted / math_.panel, i64{1}, i64{64}) * math_.panel;
+        for (i64 j = 0; j < l.outputs; j += kBlockColumns)
+            for (i64 k = 0; k < l.inputs; k += height)
+                blocks_.push_back({id, k, std::min(l.inputs, k + height), j,
+                                   std::min(l.outputs, j + kBlockColumns)});
+        blocks_.push_back({id, 0, 0, 0, 0});
+    }
+}
+
+template <class T>
+AffineGradient<T> Program<T>::gradient_of(const Layer& l, i64 rows) const {
+    const Slot& x = slots_[static_cast<std::size_t>(l.input)];
+    const Slot& dy = slots_[static_cast<std::size_t>(l.dout)];
+    return {x.data, x.row, dy.data, dy.row, rows, l.inputs, l.outputs};
+}
+
+template <class T>
+void Program<T>::apply(const Update<T>& step, i64 offset, const T* grads, i64 count) {
+    math_.update(step, buffers_.params + offset, grads,
+                 buffers_.first ? buffers_.first + offset : nullptr,
+                 buffers_.second ? buffers_.second + offset : nullptr, count);
+}
+
+// One block from its product to its new parameters while it is in the cache; the gradient itself is
+// never written to memory.
+template <class T>
+void Program<T>::update_block(const Block& b, const Batch& batch, const Update<T>& step,
+                              bool repack) {
+    const Layer& l = layers_[static_cast<std::size_t>(b.layer)];
+    if (b.k == b.k_end) {
+        T* bias = scratch<T>(round_up(l.outputs, math_.panel));
+        math_.bias_gradient(gradient_of(l, batch.rows), bias);
+        apply(step, l.bias, bias, l.outputs);
+        return;
+    }
+    const i64 width = b.j_end - b.j;
+    T* out = scratch<T>((b.k_end - b.k) * width + math_.panel);
+    math_.weight_gradient(gradient_of(l, batch.rows), b.k, b.k_end, b.j, b.j_end, out, width);
+    const i64 start = l.weights + b.k * l.outputs + b.j;
+    if (width == l.outputs) {
+        apply(step, start, out, (b.k_end - b.k) * width);
+    } else {
+        for (i64 k = 0; k < b.k_end - b.k; ++k)
+            apply(step, start + k * l.outputs, out + k * width, width);
+    }
+    if (repack) pack_block(b);
+}
+
+template <class T>
+void Program<T>::write_gradients(const Batch& batch) {
+    parallel_for(batch.threads, static_cast<i64>(blocks_.size()), [&](i64 i, int) {
+        const Block& b = blocks_[static_cast<std::size_t>(i)];
+        const Layer& l = layers_[static_cast<std::size_t>(b.layer)];
+        if (b.k == b.k_end) {
+            T* bias = scratch<T>(round_up(l.outputs, math_.panel));
+            math_.bias_gradient(gradient_of(l, batch.rows), bias);
+            std::copy_n(bias, l.outputs, buffers_.grads + l.bias);
+        } else {
+            math_.weight_gradient(gradient_of(l, batch.rows), b.k, b.k_end, b.j, b.j_end,
+                                  buffers_.grads + l.weights + b.k * l.outputs + b.j, l.outputs);
+        }
+    });
+}
+
+// Partial sums of a fixed length, added in order.
+template <class T>
+double Program<T>::gradient_norm(int threads) {
+    const i64 parts = (buffers_.size + kRangeNumbers - 1) / kRangeNumbers;
+    std::vector<double> sums(static_cast<std::size_t>(parts));
+    parallel_for(threads, parts, [&](i64 i, int) {
+        const i64 start = i * kRangeNumbers;
+        sums[static_cast<std::size_t>(i)] = math_.sum_of_squares(
+            buffers_.grads + start, std::min(kRangeNumbers, buffers_.size - start));
+    });
+    double total = 0;
+    for (const double sum : sums) total += sum;
+    return std::sqrt(total);
+}
+
+template <class T>
+void Program<T>::update(const Batch& batch, const OptimizerSettings& settings, bool repack) {
+    Update<T> step = step_of<T>(settings, settings.steps);
+    plan_blocks(batch.rows);
+    if (settings.clip_norm > 0) {
+        // The norm of all gradients must be known before the first parameter moves.
+        write_gradients(batch);
+        const double norm = gradient_norm(batch.threads);
+        if (norm > settings.clip_norm) step.clip = static_cast<T>(settings.clip_norm / norm);
+        const i64 parts = (buffers_.size + kRangeNumbers - 1) / kRangeNumbers;
+        parallel_for(batch.threads, parts, [&](i64 i, int) {
+            const i64 start = i * kRangeNumbers;
+            apply(step, start, buffers_.grads + start,
+                  std::min(kRangeNumbers, buffers_.size - start));
+        });
+        if (repack) pack(batch.threads);
+        return;
+    }
+    const i64 blocks = static_cast<i64>(blocks_.size());
+    parallel_for(batch.threads, blocks + static_cast<i64>(ranges_.size()), [&](i64 i, int) {
+        if (i < blocks) {
+            update_block(blocks_[static_cast<std::size_t>(i)], batch, step, repack);
+        } else {
+            const Range& range = ranges_[static_cast<std::size_t>(i - blocks)];
+            apply(step, range.offset, buffers_.grads + range.offset, range.count);
+        }
+    });
+}
+
+template void Program<float>::pack(int);
+template void Program<float>::update(const Batch&, const OptimizerSettings&, bool);
+template void Program<double>::pack(int);
+template void Program<double>::update(const Batch&, const OptimizerSettings&, bool);
+
+}  // namespace zk
