@@ -74,6 +74,13 @@ sanitize: $(VENV)/dev.stamp ## run the native tests under the address and undefi
 	  $$($(CXX) -print-file-name=libstdc++.so)" $(BIN)/python -S "$$@"; }; \
 	run -c 'from zerokara import native; assert "sanitize" in native._core.__file__, native.reason' && \
 	run -m pytest --capture=sys -p no:cacheprovider $(SANITIZED) $(ARGS)
+	case $$($(BIN)/python -c 'from zerokara import native; print(native.isa())') in \
+	  avx512) options="-DZK_ISA=avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma";; \
+	  avx2) options="-DZK_ISA=avx2 -mavx2 -mfma";; \
+	  *) options="-DZK_ISA=baseline";; esac; \
+	$(CXX) -std=c++20 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+	  -ffp-contract=off $$options -Isrc/native tests/native/check_kernels.cpp $(KERNELS) \
+	  -o $(SANITIZE)/check && $(SANITIZE)/check
 
 # The kernels for 64-bit ARM, held to plain loops in an emulated processor. The checks themselves
 # are compiled with little optimization: it is the kernels that are tested, and g++ 12 breaks on

@@ -250,7 +250,7 @@ def test_affine_refuses_what_does_not_fit() -> None:
         zk.Affine(2, init="hee")
     with pytest.raises(OrderError, match="W does not exist before the layer is part of a network"):
         zk.Affine(2).forward(np.ones((1, 2)))
-    with pytest.raises(ShapeError, match=r"got \(2, 3\) and \(2,\)"):
+    with pytest.raises(ShapeError, match=r"takes b of shape \(3,\), got \(2,\)"):
         zk.Affine.from_arrays(np.ones((2, 3)), np.ones(2))
     with pytest.raises(DtypeError, match="must share a float dtype, got int64 and float64"):
         zk.Affine.from_arrays(np.ones((2, 3), np.int64), np.ones(3))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from zerokara.initializers import as_generator
 from zerokara.layers import Constant, Input, Layer, Loss, Node, Parameters
 from zerokara.storage import move_to_buffers
 from zerokara.summary import Summary
+from zerokara.trace import Trace
 
 PREDICT_ROWS = 1024
 """Rows that `predict` works on at a time, so that its memory does not grow with the data."""
@@ -35,6 +37,7 @@ class Network:
             into `flat_params` or `flat_grads`; assigning writes into it.
         layers: name to layer, in graph order.
         dtype: of all parameters and results.
+        trace: what the last `forward`, `loss` or `gradient` computed, for pictures of it.
 
     Raises:
         ShapeError: shapes that do not fit, naming the layer.
@@ -44,6 +47,8 @@ class Network:
     # Makes a function that predicts faster than the layers' own maths, or None. The front door sets
     # it: a network must not know the engine.
     inference_compiler: ClassVar[Callable[[Network], Callable[[Any], Array] | None]]
+    # Draws it as SVG, or None; set from there as well.
+    picture: ClassVar[Callable[[Network], str | None]]
 
     def __init__(
         self,
@@ -71,6 +76,7 @@ class Network:
         self._asked_for_inference = False
         # What `backward` must fit: the batch of the last `forward`, or None before it.
         self._batch: tuple[int, bool] | None = None
+        self.trace = Trace()
 
     @property
     def output_shape(self) -> Shape:
@@ -94,7 +100,7 @@ class Network:
             ShapeError: an input of another shape.
         """
         feeds, single = self.convert_inputs(x, named)
-        out = self._run(feeds, training)
+        out = self._run(feeds, training, keep=True)
         self._batch = (len(out), single)
         return np.asarray(out[0])[()] if single else out
 
@@ -147,7 +153,9 @@ class Network:
         feeds, single = self.convert_inputs(x)
         self._batch = (len(next(iter(feeds.values()))), single)
         t = np.asarray(t)[np.newaxis] if single else np.asarray(t)
-        loss: Array = self._loss().forward(self._run(feeds, training), t, training=training)
+        scores = self._run(feeds, training, keep=True)
+        loss: Array = self._loss().forward(scores, t, training=training)
+        self.trace.loss = loss
         return loss
 
     def accuracy(self, x: Any, t: npt.ArrayLike) -> float:
@@ -162,9 +170,11 @@ class Network:
     def gradient(self, x: Any, t: npt.ArrayLike) -> dict[str, Array]:
         """The loss's gradient for every parameter, by backpropagation, as new arrays by name.
 
-        `grads` and `flat_grads` hold the same numbers until the next call.
+        `grads` and `flat_grads` hold the same numbers until the next call. This is a question and
+        no step: what layers carry from pass to pass, such as the noise of Dropout, stays as it is.
         """
-        self.compute_gradient(x, t)
+        with self._same_state():
+            self.compute_gradient(x, t)
         return {name: array.copy() for name, array in self.grads.items()}
 
     def compute_gradient(self, x: Any, t: npt.ArrayLike, *, training: bool = True) -> Array:
@@ -184,10 +194,12 @@ class Network:
         from zerokara.gradient import numerical_gradient
 
         shadow = self.astype(np.float64)
-        return {
-            name: numerical_gradient(lambda _: shadow.loss(x, t, training=True), array, h)
-            for name, array in shadow.params.items()
-        }
+
+        def loss(_: Array) -> Array:
+            with shadow._same_state():
+                return shadow.loss(x, t, training=True)
+
+        return {name: numerical_gradient(loss, array, h) for name, array in shadow.params.items()}
 
     def astype(self, dtype: npt.DTypeLike) -> Self:
         """A copy of the network, parameters and state included, in another float dtype."""
@@ -222,7 +234,12 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         # A program is bound to this very network's buffers: a copy makes its own.
-        return self.__dict__ | {"_inference": None, "_asked_for_inference": False}
+        fresh = {"_inference": None, "_asked_for_inference": False, "trace": Trace()}
+        return self.__dict__ | fresh
+
+    def _repr_svg_(self) -> str | None:
+        # How a notebook shows it.
+        return Network.picture(self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {len(self.layers)} layers, {self.flat_params.size} params>"
@@ -240,6 +257,20 @@ class Network:
                 f"{self!r} has no loss; give one when it is made, such as loss=SoftmaxWithLoss()"
             )
         return self.loss_layer
+
+    @contextlib.contextmanager
+    def _same_state(self) -> Iterator[None]:
+        """Put back, at the end, what the layers carry from pass to pass."""
+        kept = [
+            (array, array.copy())
+            for layer in self.layers.values()
+            for array in layer.state.values()
+        ]
+        try:
+            yield
+        finally:
+            for array, before in kept:
+                array[...] = before
 
     def _adopt_layers(self) -> None:
         for layer in self.layers.values():
@@ -328,7 +359,7 @@ class Network:
             )
         return dout[np.newaxis] if single else dout
 
-    def _run(self, feeds: Mapping[str, Array], training: bool) -> Array:
+    def _run(self, feeds: Mapping[str, Array], training: bool, keep: bool = False) -> Array:
         values: dict[Node, Array] = {}
         for node in self.nodes:
             if isinstance(node, Input):
@@ -338,6 +369,8 @@ class Network:
             elif node.layer is not None:
                 arguments = [values[source] for source in node.inputs]
                 values[node] = node.layer.forward(*arguments, training=training)
+        if keep:
+            self.trace.keep_values(values)
         return values[self.output]
 
     def _run_back(self, dout: Array) -> dict[str, Array]:
@@ -345,12 +378,16 @@ class Network:
         for node in reversed(self.nodes):
             if node.layer is None or node not in arriving:
                 continue
-            leaving = node.layer.backward(arriving.pop(node))
+            dout = arriving.pop(node)
+            self.trace.keep_gradient(node, dout)
+            leaving = node.layer.backward(dout)
             if not isinstance(leaving, tuple):
                 leaving = (leaving,)
             for source, gradient in zip(node.inputs, leaving, strict=True):
                 # A new array each time: a layer may have handed out dout itself to two sides.
                 arriving[source] = arriving[source] + gradient if source in arriving else gradient
+        for node in self.inputs.values():
+            self.trace.keep_gradient(node, arriving[node])
         return {node.name: arriving[node] for node in self.inputs.values()}
 
 
@@ -376,3 +413,4 @@ def _initial_value_hints(nodes: list[Node]) -> dict[Node, str]:
 
 
 Network.inference_compiler = staticmethod(lambda network: None)
+Network.picture = staticmethod(lambda network: None)

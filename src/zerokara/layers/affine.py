@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from zerokara._types import Array, Shape
-from zerokara.errors import ArgumentError, DtypeError, OrderError, ShapeError
-from zerokara.initializers import Initializer, initializer
-from zerokara.layers.base import Layer
+from zerokara.errors import ArgumentError, ShapeError
+from zerokara.initializers import Initializer
+from zerokara.layers.weighted import WeightedLayer
 
 
-class Affine(Layer):
+class Affine(WeightedLayer):
     """y = x W + b, with x flattened to (N, inputs).
 
     Parameters: W of shape (inputs, outputs), b of shape (outputs,), which starts at 0.
@@ -30,13 +30,10 @@ class Affine(Layer):
     """
 
     def __init__(self, outputs: int, init: str | float | Initializer | None = None) -> None:
-        super().__init__()
+        super().__init__(init)
         if outputs < 1:
             raise ArgumentError(f"Affine: outputs must be 1 or more, got {outputs}")
-        if init is not None:
-            initializer(init)  # an unknown name is refused here, not when the network is built
         self.outputs = int(outputs)
-        self.init = init
 
     @classmethod
     def from_arrays(cls, W: Array, b: Array) -> Affine:
@@ -45,18 +42,12 @@ class Affine(Layer):
         The arrays are shared, not copied, until the layer becomes part of a network.
         """
         W, b = np.asarray(W), np.asarray(b)
-        if W.ndim != 2 or b.shape != W.shape[1:]:
+        if W.ndim != 2:
             raise ShapeError(
-                "Affine.from_arrays: expected W of shape (inputs, outputs) and b of shape "
-                f"(outputs,), got {W.shape} and {b.shape}"
-            )
-        if W.dtype.kind != "f" or b.dtype != W.dtype:
-            raise DtypeError(
-                f"Affine.from_arrays: W and b must share a float dtype, got {W.dtype} and {b.dtype}"
+                f"Affine.from_arrays: expected W of shape (inputs, outputs), got {W.shape}"
             )
         layer = cls(W.shape[1])
-        layer.add_param("W", W)
-        layer.add_param("b", b)
+        layer._adopt_arrays(W, b, layer.outputs)
         return layer
 
     def build(self, input_shape: Shape, rng: np.random.Generator, dtype: npt.DTypeLike) -> Shape:
@@ -68,9 +59,8 @@ class Affine(Layer):
                     f"an input of shape {input_shape} has {inputs}"
                 )
             return (self.outputs,)
-        draw = initializer("xavier" if self.init is None else self.init)
-        self.add_param("W", draw(inputs, self.outputs, (inputs, self.outputs), rng, dtype))
-        self.add_param("b", np.zeros(self.outputs, dtype))
+        shape = (inputs, self.outputs)
+        self._draw(shape, shape, self.outputs, rng, dtype)
         return (self.outputs,)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
@@ -85,38 +75,11 @@ class Affine(Layer):
         dx: Array = dout @ self.W.T
         return dx.reshape(shape)
 
-    @property
-    def W(self) -> Array:
-        return self._param("W")
-
-    @property
-    def b(self) -> Array:
-        return self._param("b")
-
-    @property
-    def dW(self) -> Array:
-        return self.grads["W"]
-
-    @property
-    def db(self) -> Array:
-        return self.grads["b"]
-
     def multiply_adds(self, input_shape: Shape, output_shape: Shape) -> int:
         return math.prod(input_shape) * self.outputs
 
     def config(self) -> dict[str, Any]:
-        config: dict[str, Any] = {"outputs": self.outputs}
-        if self.init is not None:
-            config["init"] = self.init if isinstance(self.init, (str, int, float)) else "custom"
-        return config
-
-    def _param(self, name: str) -> Array:
-        if name not in self.params:
-            raise OrderError(
-                f"{self!r}: {name} does not exist before the layer is part of a network; "
-                "Affine.from_arrays(W, b) makes a layer that stands alone"
-            )
-        return self.params[name]
+        return {"outputs": self.outputs, **self.init_config()}
 
     def _rows(self, x: Array) -> Array:
         inputs = self.W.shape[0]

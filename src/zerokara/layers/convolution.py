@@ -88,7 +88,7 @@ class Convolution(FilterLayer):
                 f"height, width), got {W.shape}"
             )
         layer = cls(len(W), W.shape[2:], stride, pad, dilation, groups)
-        layer._adopt_arrays(W, b)
+        layer._adopt_arrays(W, b, layer.filters)
         return layer
 
     def build(self, input_shape: Shape, rng: np.random.Generator, dtype: npt.DTypeLike) -> Shape:
@@ -105,7 +105,7 @@ class Convolution(FilterLayer):
             area = math.prod(self.window.size)
             fans = (channels // self.groups * area, self.filters // self.groups * area)
             shape = (self.filters, channels // self.groups, *self.window.size)
-            self._draw(fans, shape, rng, dtype)
+            self._draw(fans, shape, self.filters, rng, dtype)
         return (self.filters, *out)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
@@ -183,7 +183,7 @@ class ConvTranspose(FilterLayer):
                 f"width), got {W.shape}"
             )
         layer = cls(W.shape[1], W.shape[2:], stride, pad, output_pad)
-        layer._adopt_arrays(W, b)
+        layer._adopt_arrays(W, b, layer.filters)
         return layer
 
     def build(self, input_shape: Shape, rng: np.random.Generator, dtype: npt.DTypeLike) -> Shape:
@@ -195,7 +195,7 @@ class ConvTranspose(FilterLayer):
             area = math.prod(self.window.size)
             reaching = max(channels * area // math.prod(self.window.stride), 1)
             shape = (channels, self.filters, *self.window.size)
-            self._draw((reaching, self.filters * area), shape, rng, dtype)
+            self._draw((reaching, self.filters * area), shape, self.filters, rng, dtype)
         return (self.filters, *out)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:

@@ -6,7 +6,8 @@ Making nodes computes nothing. `zerokara.Network` runs and differentiates them.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
 
 from zerokara._types import Shape
 from zerokara.errors import ArgumentError
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 class Node:
     """A place in a graph. `layer` is None for inputs and constants."""
+
+    # Draws the graph that ends here as SVG, or None. The front door sets it: a node must not know
+    # how it is drawn.
+    picture: ClassVar[Callable[[Node], str | None]]
 
     def __init__(self, layer: Layer | None, inputs: tuple[Node, ...] = ()) -> None:
         self.layer = layer
@@ -43,6 +48,10 @@ class Node:
 
     def __rsub__(self, other: float) -> Node:
         return as_node(other) + -self
+
+    def _repr_svg_(self) -> str | None:
+        # How a notebook shows it.
+        return Node.picture(self)
 
     def __repr__(self) -> str:
         return f"Node({self.layer!r})"
@@ -83,3 +92,6 @@ class Constant(Node):
 def as_node(value: Node | float) -> Node:
     """The node itself, or a constant for a number."""
     return value if isinstance(value, Node) else Constant(value)
+
+
+Node.picture = staticmethod(lambda node: None)
