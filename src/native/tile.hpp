@@ -41,6 +41,7 @@ __attribute__((always_inline)) inline void multiply(i64 depth, Scalars<T, beside
                                                     Vector<T> (&sum)[rows][vectors]) {
     const T* __restrict__ left = a.data;
     const T* __restrict__ right = b.data;
+#pragma GCC unroll 2
     for (i64 k = 0; k < depth; ++k) {
         Vector<T> line[vectors];
 #pragma GCC unroll 4
