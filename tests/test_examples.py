@@ -81,3 +81,11 @@ def test_gates_prints_the_truth_tables() -> None:
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_lesson_fits_on_a_screen(name: str) -> None:
     assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def test_conv_net_learns() -> None:
+    printed = printed_by("conv_net.py")
+    assert "Convolution(filters=30, size=3" in printed
+    accuracy = re.search(r"accuracy (\d\.\d+)", printed)
+    assert accuracy is not None
+    assert float(accuracy[1]) > 0.95

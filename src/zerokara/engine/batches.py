@@ -26,17 +26,17 @@ def checked_size(batch_size: Any) -> int:
     return int(batch_size)
 
 
-def checked_batch(indices: npt.ArrayLike, batch_size: int, samples: int) -> Indices:
-    """The indices of one batch.
+def checked_batch(indices: npt.ArrayLike, batch_size: int) -> Indices:
+    """The indices of one batch, which may still be out of range: see `in_range`.
 
     Raises:
-        ArgumentError: none, too many, not a vector, or an index out of range.
+        ArgumentError: none, too many, or not a vector.
         DtypeError: no integers.
     """
     batch = _integers("indices", indices)
     if not 1 <= len(batch) <= batch_size:
         raise ArgumentError(_size_message(len(batch), batch_size))
-    return _in_range(batch, samples)
+    return batch
 
 
 def checked_batches(
@@ -59,7 +59,7 @@ def checked_batches(
         )
     if len(sizes) and sizes.max() > batch_size:
         raise ArgumentError(_size_message(int(sizes.max()), batch_size))
-    return _in_range(drawn, samples), cuts
+    return in_range(drawn, samples), cuts
 
 
 def _integers(what: str, given: npt.ArrayLike) -> Indices:
@@ -78,7 +78,12 @@ def _integers(what: str, given: npt.ArrayLike) -> Indices:
     return np.ascontiguousarray(array, np.int64)
 
 
-def _in_range(drawn: Indices, samples: int) -> Indices:
+def in_range(drawn: Indices, samples: int) -> Indices:
+    """The indices, each of which is a sample's.
+
+    Raises:
+        ArgumentError: naming the first that is not.
+    """
     # Read as unsigned, a negative index is a huge one: one pass sees both faults.
     if len(drawn) and int(drawn.view(np.uint64).max()) >= samples:
         place = int(np.flatnonzero((drawn < 0) | (drawn >= samples))[0])

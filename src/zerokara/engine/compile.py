@@ -11,7 +11,7 @@ import numpy.typing as npt
 from zerokara import native
 from zerokara._types import Array
 from zerokara.engine.assemble import assemble, python_calls
-from zerokara.engine.batches import checked_batch, checked_batches, checked_size
+from zerokara.engine.batches import checked_batch, checked_batches, checked_size, in_range
 from zerokara.engine.describe import ProgramText, describe
 from zerokara.engine.eager import EagerStep
 from zerokara.engine.fusion import fuse
@@ -112,11 +112,16 @@ class CompiledStep:
             ArgumentError: no index, one out of range, or more of them than the batch size.
         DtypeError: indices that are no integers.
         """
-        batch = checked_batch(indices, self.batch_size, len(self._samples))
+        batch = checked_batch(indices, self.batch_size)
         bounds = self._whole.get(len(batch))
         if bounds is None:
             bounds = self._whole[len(batch)] = np.array([0, len(batch)])
-        self._train(batch, bounds, self._loss)
+        try:
+            self._train(batch, bounds, self._loss)
+        except IndexError:
+            # The core looks at every index before it begins; one that is wrong is named here.
+            in_range(batch, len(self._samples))
+            raise
         return float(self._loss[0])
 
     def run(self, indices: npt.ArrayLike, bounds: npt.ArrayLike) -> npt.NDArray[np.float64]:

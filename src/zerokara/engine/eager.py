@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from zerokara.engine.batches import Indices, checked_batch, checked_batches
+from zerokara.engine.batches import Indices, checked_batch, checked_batches, in_range
 from zerokara.engine.samples import Samples
 from zerokara.network import Network
 from zerokara.optimizers import Optimizer
@@ -41,7 +41,8 @@ class EagerStep:
 
         Where that loss is NaN or infinite there is no update.
         """
-        return self._step(checked_batch(indices, self.batch_size, len(self.samples)))
+        batch = checked_batch(indices, self.batch_size)
+        return self._step(in_range(batch, len(self.samples)))
 
     def _step(self, indices: Indices) -> float:
         feeds, t = self.samples.draw(indices)
