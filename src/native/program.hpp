@@ -121,6 +121,7 @@ private:
     void run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, i64 column, i64 column_end);
     bool aliases(const Gather& op, const Batch& batch) const;
     void point_slots(const Batch& batch);
+    void point_slot(const Gather& op, const Batch& batch);
     void run_gather(const Gather& op, const Batch& batch, i64 row, i64 row_end);
     void pack(int threads);
     void pack_block(const Block& block);

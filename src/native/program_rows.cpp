@@ -31,20 +31,26 @@ inline void prefetch(const void* address) {
 // Slots that need no copy of the user's rows point to them; the rest to their own place.
 template <class T>
 void Program<T>::point_slots(const Batch& batch) {
-    for (const std::vector<Op>& ops : segments_) for (const Op& op : ops) {
-        const Gather* g = std::get_if<Gather>(&op);
-        if (g == nullptr || !g->may_alias) continue;
-        Slot& slot = slots_[static_cast<std::size_t>(g->to)];
-        const Source& source = (*batch.sources)[static_cast<std::size_t>(g->source)];
-        if (aliases(*g, batch)) {
-            // Only read: an input slot is no call's output.
-            slot.data = const_cast<T*>(static_cast<const T*>(source.data)) +
-                        batch.first * source.stride;
-            slot.row = source.stride;
-        } else {
-            slot.data = arena_.get() + g->offset;
-            slot.row = g->row;
+    for (const std::vector<Op>& ops : segments_) {
+        for (const Op& op : ops) {
+            const Gather* g = std::get_if<Gather>(&op);
+            if (g != nullptr && g->may_alias) point_slot(*g, batch);
         }
+    }
+}
+
+template <class T>
+void Program<T>::point_slot(const Gather& op, const Batch& batch) {
+    Slot& slot = slots_[static_cast<std::size_t>(op.to)];
+    const Source& source = (*batch.sources)[static_cast<std::size_t>(op.source)];
+    if (aliases(op, batch)) {
+        // Only read: an input slot is no call's output.
+        T* const rows = const_cast<T*>(static_cast<const T*>(source.data));
+        slot.data = rows + batch.first * source.stride;
+        slot.row = source.stride;
+    } else {
+        slot.data = arena_.get() + op.offset;
+        slot.row = op.row;
     }
 }
 
