@@ -10,6 +10,7 @@ void fill(Kernels& table) {
     add_elementwise(table);
     add_loss(table);
     add_optimizers(table);
+    add_pack(table);
 }
 
 }  // namespace zk::ZK_ISA

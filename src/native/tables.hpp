@@ -12,5 +12,6 @@ void add_gradient(Kernels& table);
 void add_elementwise(Kernels& table);
 void add_loss(Kernels& table);
 void add_optimizers(Kernels& table);
+void add_pack(Kernels& table);
 
 }  // namespace zk::ZK_ISA

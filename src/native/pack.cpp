@@ -1,0 +1,112 @@
+// W and W^T in panels, as packed products read them.
+#include "simd.hpp"
+#include "tables.hpp"
+#include "tile.hpp"
+
+namespace zk::ZK_ISA {
+namespace {
+
+template <class T>
+inline i64 at_most_lanes(i64 count) {
+    return count < 0 ? 0 : (count < kLanes<T> ? count : kLanes<T>);
+}
+
+// Panels of W: panel p holds the columns [p * kPanel, ...), row after row. The last one is a single
+// vector wide where that is enough; what it holds beyond W is 0.
+template <class T>
+void pack_forward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_end, i64 column,
+                  i64 column_end, T* to) {
+    for (i64 j = column; j < column_end; j += kPanel<T>) {
+        const i64 rest = outputs - j;
+        const i64 width = rest <= kLanes<T> ? kLanes<T> : kPanel<T>;
+        T* panel = to + j * inputs;
+        for (i64 k = row; k < row_end; ++k) {
+            const T* from = weights + k * outputs + j;
+            for (i64 v = 0; v < width; v += kLanes<T>) {
+                const i64 count = rest - v;
+                store(panel + k * width + v, count >= kLanes<T> ? load(from + v)
+                                             : count > 0        ? load_part(from + v, count)
+                                                                : Vector<T>{});
+            }
+        }
+    }
+}
+
+template <int... t>
+struct Lanes {};
+template <int n, int... t>
+struct LanesUpTo : LanesUpTo<n - 1, n - 1, t...> {};
+template <int... t>
+struct LanesUpTo<0, t...> {
+    using type = Lanes<t...>;
+};
+
+// Exchanges the off-diagonal quarters of each square of 2 * step lines and lanes.
+template <class T, int step, int... t>
+__attribute__((always_inline)) inline void exchange(Vector<T>& a, Vector<T>& b, Lanes<t...>) {
+    const Vector<T> first =
+        __builtin_shufflevector(a, b, ((t & step) ? kLanes<T> + t - step : t)...);
+    const Vector<T> second = __builtin_shufflevector(a, b, ((t & step) ? kLanes<T> + t : t + step)...);
+    a = first;
+    b = second;
+}
+
+// Turns a square of kLanes lines held in registers: halves change places, then quarters, ...
+template <class T, int step = kLanes<T> / 2>
+__attribute__((always_inline)) inline void turn(Vector<T> (&line)[kLanes<T>]) {
+    if constexpr (step >= 1) {
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes<T>; ++i)
+            if (!(i & step))
+                exchange<T, step>(line[i], line[i + step],
+                                  typename LanesUpTo<kLanes<T>>::type{});
+        turn<T, step / 2>(line);
+    }
+}
+
+// Panels of W^T: panel p holds the rows [p * kPanel, ...) of W, turned.
+template <class T>
+void pack_backward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_end, i64 column,
+                   i64 column_end, T* to) {
+    for (i64 i = row; i < row_end; i += kPanel<T>) {
+        const i64 rest = inputs - i;
+        const i64 width = rest <= kLanes<T> ? kLanes<T> : kPanel<T>;
+        T* panel = to + i * outputs;
+        // All vectors of a line before the next line: its bytes are then written while they are near.
+        for (i64 j = column; j < column_end; j += kLanes<T>) {
+            const i64 columns = at_most_lanes<T>(column_end - j);
+            for (i64 v = 0; v < width; v += kLanes<T>) {
+                const i64 lines = at_most_lanes<T>(rest - v);
+                const T* from = weights + (i + v) * outputs + j;
+                T* out = panel + j * width + v;
+                Vector<T> line[kLanes<T>] = {};
+                if (lines == kLanes<T> && columns == kLanes<T>) {
+#pragma GCC unroll 16
+                    for (int k = 0; k < kLanes<T>; ++k) line[k] = load(from + k * outputs);
+                    turn<T>(line);
+#pragma GCC unroll 16
+                    for (int c = 0; c < kLanes<T>; ++c) store(out + c * width, line[c]);
+                } else {
+                    for (i64 k = 0; k < lines; ++k) line[k] = load_part(from + k * outputs, columns);
+                    turn<T>(line);
+                    for (i64 c = 0; c < columns; ++c) store(out + c * width, line[c]);
+                }
+            }
+        }
+    }
+}
+
+template <class T>
+void fill(Math<T>& math) {
+    math.pack_forward = pack_forward<T>;
+    math.pack_backward = pack_backward<T>;
+}
+
+}  // namespace
+
+void add_pack(Kernels& table) {
+    fill(table.f32);
+    fill(table.f64);
+}
+
+}  // namespace zk::ZK_ISA
