@@ -1,0 +1,134 @@
+"""What each layer computes, forward and backward, as its own file writes it in NumPy."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from zerokara.layers import LAYERS, Layer
+
+
+class Formula(NamedTuple):
+    """A layer in words: y of x, dx and the parameters' gradients of dout, and why they are so."""
+
+    forward: str
+    backward: tuple[str, ...]
+    rule: str
+
+
+_EACH = "The chain rule, entry by entry: dL/dx = dL/dy * dy/dx, "
+_MEAN = "The loss is a mean over N samples, so each sample's gradient is divided by N. "
+
+FORMULAS: dict[str, Formula] = {
+    "Add": Formula(
+        "z = x + y",
+        ("dx = dout", "dy = dout"),
+        "dz/dx = dz/dy = 1: addition passes the gradient on to both sides, unchanged.",
+    ),
+    "Mul": Formula(
+        "z = x * y",
+        ("dx = dout * y", "dy = dout * x"),
+        "dz/dx = y and dz/dy = x: each side receives the gradient times the other side, which "
+        "is why forward has to remember both.",
+    ),
+    "Affine": Formula(
+        "y = x @ W + b",
+        ("dx = dout @ W.T", "dW = x.T @ dout", "db = dout.sum(axis=0)"),
+        "The chain rule for a matrix product: towards x through W transposed, towards W through "
+        "x transposed. b was added to every row, so its gradient is the sum over the rows.",
+    ),
+    "Convolution": Formula(
+        "y[n, f] = sum over c of correlate(x[n, c], W[f, c]) + b[f]",
+        (
+            "dx = every entry of dout paints W, scaled by it, where its window lay",
+            "dW[f, c] = sum over n of correlate(x[n, c], dout[n, f])",
+            "db = dout.sum(axis=(0, 2, 3))",
+        ),
+        "An Affine layer that is repeated at each place of the window: the gradients of all "
+        "places in which a number took part are summed.",
+    ),
+    "ConvTranspose": Formula(
+        "y = every entry of x paints W, scaled by it, where its window lies; + b",
+        (
+            "dx = Convolution of dout with W",
+            "dW = sum over n of correlate(dout[n], x[n])",
+            "db = dout.sum(axis=(0, 2, 3))",
+        ),
+        "A Convolution turned round: forward is its backward, so backward is its forward.",
+    ),
+    "ReLU": Formula(
+        "y = max(x, 0)",
+        ("dx = dout where x > 0, else 0",),
+        _EACH + "and dy/dx is 1 where x > 0 and 0 elsewhere: a gate that was open or shut.",
+    ),
+    "Sigmoid": Formula(
+        "y = 1 / (1 + exp(-x))",
+        ("dx = dout * y * (1 - y)",),
+        _EACH + "and dy/dx = y (1 - y), at most 1/4: many in a row make gradients vanish.",
+    ),
+    "Tanh": Formula(
+        "y = tanh(x)", ("dx = dout * (1 - y**2)",), _EACH + "and dy/dx = 1 - y**2, at most 1."
+    ),
+    "Identity": Formula("y = x", ("dx = dout",), _EACH + "and dy/dx = 1."),
+    "Softmax": Formula(
+        "y = exp(x) / exp(x).sum(axis=-1)",
+        ("dx = y * (dout - (dout * y).sum(axis=-1))",),
+        "Every output depends on every input of its row, for the row's sum divides them all: "
+        "dy_i/dx_j = y_i ((i == j) - y_j), summed over i.",
+    ),
+    "Dropout": Formula(
+        "y = x * factor; in training factor is 0 for the entries that were dropped",
+        ("dx = dout * factor",),
+        _EACH + "and dy/dx is the factor of forward: what was dropped receives no gradient.",
+    ),
+    "Flatten": Formula(
+        "y = x.reshape(N, -1)",
+        ("dx = dout.reshape(x.shape)",),
+        "The same numbers in another shape, so the same gradients in the old shape.",
+    ),
+    "MaxPool": Formula(
+        "y = the greatest x in each window",
+        ("dx = dout at the place of the greatest, 0 elsewhere",),
+        "dy/dx is 1 for the number that won its window and 0 for the others. One that won "
+        "several windows sums their gradients.",
+    ),
+    "AveragePool": Formula(
+        "y = the mean of x in each window",
+        ("dx = dout / (numbers of a window), to each of them",),
+        "Each number is one part of the mean, so it receives an equal share of the gradient.",
+    ),
+    "GlobalAveragePool": Formula(
+        "y = x.mean(axis=(2, 3))",
+        ("dx = dout / (H * W), to each number of its channel",),
+        "Each number is one part of the mean, so it receives an equal share of the gradient.",
+    ),
+    "SoftmaxWithLoss": Formula(
+        "y = softmax(x); L = -sum(t * log(y)) / N",
+        ("dx = (y - t) / N",),
+        _MEAN + "Softmax and logarithm together leave only the difference between the answer "
+        "and the target.",
+    ),
+    "SigmoidWithLoss": Formula(
+        "y = sigmoid(x); L = -sum(t * log(y) + (1 - t) * log(1 - y)) / N",
+        ("dx = (y - t) / N",),
+        _MEAN + "Sigmoid and logarithm together leave only the difference between the answer "
+        "and the target.",
+    ),
+    "IdentityWithLoss": Formula(
+        "L = 0.5 * sum((x - t)**2) / N",
+        ("dx = (x - t) / N",),
+        _MEAN + "The half and the square leave the difference itself.",
+    ),
+}
+
+UNKNOWN = Formula(
+    "y = forward(x), as its class computes it",
+    ("dx = backward(dout), as its class computes it",),
+    "This layer is not zerokara's, so its formula is not known here. Whether its backward fits its "
+    "forward, zerokara.gradcheck says.",
+)
+
+
+def formula_of(layer: Layer) -> Formula:
+    """The formula of one of our layers; for any other class, a subclass too, that none is known."""
+    name = type(layer).__name__
+    return FORMULAS[name] if LAYERS.get(name) is type(layer) else UNKNOWN
