@@ -20,7 +20,7 @@ BUILD_NEEDS = $$($(PYTHON) -c 'import tomllib; \
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help train test check format real slow sanitize neon pure peers bench bench-quick clean
+.PHONY: help train test check format real slow doctor sanitize neon pure peers bench bench-quick clean
 .DELETE_ON_ERROR:
 
 help: ## list the words
@@ -49,6 +49,9 @@ real: $(VENV)/dev.stamp ## train and check on real data, where it is (ZEROKARA_D
 
 slow: $(VENV)/dev.stamp ## run the slow tests
 	$(BIN)/python -m pytest -n $(JOBS) -m "slow and not peers" $(ARGS) $(NONE)
+
+doctor: $(VENV)/dev.stamp ## prove the gradient doctor: planted defects, 10,000 right cases
+	$(BIN)/python -m pytest -n $(JOBS) tests/doctor/test_doctor_planted.py tests/doctor/test_doctor_random.py $(ARGS)
 
 # A build of its own, and python -S with the paths spelled out: the editable install of the venv
 # would be found first. The sanitizer's library has to be in the process before Python is, and its

@@ -41,7 +41,10 @@ from zerokara.sequential import Sequential
 
 if TYPE_CHECKING:
     from zerokara import data
+    from zerokara.check.diagnose import diagnose
     from zerokara.check.gradcheck import gradcheck
+    from zerokara.draw.explain import explain
+    from zerokara.draw.graph import draw
     from zerokara.engine.compile import compile_step
     from zerokara.interop.safetensors import load, save
     from zerokara.training.fit import fit
@@ -52,6 +55,9 @@ _LAZY = {
     "History": "zerokara.training.history",
     "compile_step": "zerokara.engine.compile",
     "data": "zerokara.data",
+    "diagnose": "zerokara.check.diagnose",
+    "draw": "zerokara.draw",  # the package, which can be called
+    "explain": "zerokara.draw.explain",
     "fit": "zerokara.training.fit",
     "gradcheck": "zerokara.check.gradcheck",
     "load": "zerokara.interop.safetensors",
@@ -96,6 +102,9 @@ __all__ = [
     "__version__",
     "compile_step",
     "data",
+    "diagnose",
+    "draw",
+    "explain",
     "fit",
     "functions",
     "gradcheck",
@@ -112,7 +121,15 @@ def _compile_inference(network: Network) -> Callable[[Any], Array] | None:
     return compile_inference(network)
 
 
+def _picture(what: Network | Node) -> str:
+    from zerokara.draw.graph import draw
+
+    return draw(what).svg
+
+
 Network.inference_compiler = staticmethod(_compile_inference)
+Network.picture = staticmethod(_picture)
+Node.picture = staticmethod(_picture)
 
 
 def __getattr__(name: str) -> Any:

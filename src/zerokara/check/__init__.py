@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from zerokara.check.findings import Finding
 from zerokara.check.gradcheck import gradcheck
 from zerokara.check.report import Entry, GradientError, Report, Row
 
-__all__ = ["Entry", "GradientError", "Report", "Row", "gradcheck"]
+__all__ = ["Entry", "Finding", "GradientError", "Report", "Row", "gradcheck"]

@@ -2,55 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from zerokara._types import Array
-from zerokara.check.differences import measure
-from zerokara.check.report import Entry, Index, Report, Row
-from zerokara.check.rules import changed, float32_problems, form_problems, kind_of, same
+from zerokara.check.book import BookSubject, own_copy, takes_targets
+from zerokara.check.findings import BrokenError
+from zerokara.check.measuring import Measured, Settings, measure_all
+from zerokara.check.report import Report
+from zerokara.check.rules import float32_problems, kind_of
 from zerokara.check.subjects import LayerSubject, NetworkSubject, Subject
-from zerokara.errors import ArgumentError, ShapeError
+from zerokara.errors import ArgumentError
 from zerokara.layers import Layer, Loss
 from zerokara.network import Network
 
-SAMPLED = 16
-"""Of a large array, so many of the greatest gradients and so many drawn ones are measured too."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How closely and at how many places to measure."""
-
-    tolerance: float
-    max_entries: int
-    directions: int
-
-    def __post_init__(self) -> None:
-        if not 0 < self.tolerance < 1:
-            raise ArgumentError(
-                f"gradcheck: tolerance must be between 0 and 1, got {self.tolerance}"
-            )
-        if self.max_entries < SAMPLED:
-            raise ArgumentError(
-                f"gradcheck: max_entries must be {SAMPLED} or more, got {self.max_entries}"
-            )
-        if self.directions < 1:
-            raise ArgumentError(f"gradcheck: directions must be 1 or more, got {self.directions}")
-
-    def describe(self, size: int, measured: int) -> str:
-        """What was measured of an array, in words."""
-        if size <= self.max_entries:
-            return "every entry"
-        return f"{self.directions} directions, {measured - self.directions} of {size:,} entries"
-
 
 def gradcheck(
-    subject: Layer | Network,
+    subject: Any,
     *inputs: Any,
     t: Any = None,
     tolerance: float = 1e-7,
@@ -76,7 +45,8 @@ def gradcheck(
     backward gives the same, shapes and dtypes are kept.
 
     Args:
-        subject: a layer (built on the copy where it has no parameters yet), a loss, or a network.
+        subject: a layer (built on the copy where it has no parameters yet), a loss, a network, or
+            an object of your own with forward and backward, in the style of the book.
         inputs: for a layer its inputs, (N, ...) each; for a loss x and t; for a network x, or a
             mapping of names to arrays, and t. Without t a network's output itself is checked.
         t: targets, if not given by position.
@@ -96,124 +66,58 @@ def gradcheck(
         DtypeError: inputs that are not real numbers.
     """
     settings = Settings(tolerance, max_entries, directions)
-    checked = _subject(subject, inputs, t, named, training, seed)
-    problems, rows = _measure_all(checked, np.random.default_rng(seed), settings)
-    if isinstance(checked, LayerSubject) and not problems:
-        problems += float32_problems(subject, inputs, t, training, seed)
-    return Report(checked.label, tuple(rows), tuple(problems), tolerance)
-
-
-def _measure_all(
-    subject: Subject,
-    rng: np.random.Generator,
-    settings: Settings,
-) -> tuple[list[str], list[Row]]:
-    before = {name: array.copy() for name, array in (subject.arrays | subject.fixed).items()}
-    out = subject.output()
-    problems = changed(subject, before, "forward")
-    if isinstance(subject, LayerSubject) and subject.is_loss and out.ndim:
-        return [*problems, f"a loss must be one number, got shape {out.shape}"], []
-    if not np.array_equal(out, subject.output(), equal_nan=True):
-        return [
-            *problems,
-            "two forward passes of the same inputs give different outputs; fresh randomness "
-            "cannot be measured: pass training=False or fix it",
-        ], []
-    dout = rng.uniform(0.5, 1.5, out.shape) * rng.choice([-1.0, 1.0], out.shape)
-    dout = np.asarray(dout)
-    given = dout.copy()
-    try:
-        analytic = subject.gradients(given)
-    except ShapeError as error:
-        return [*problems, f"backward failed: {error}"], []
-    if not np.array_equal(given, dout):
-        problems.append("backward changed the dout that it was given; work on a new array")
-    problems += changed(subject, before, "backward")
-    again = subject.gradients(dout.copy())
-    for name, gradient in analytic.items():
-        if not same(gradient, again[name]):
-            problems.append(
-                f"a second backward gives another gradient of {name}; backward must assign, not "
-                "add, and keep what forward remembered"
+    if not isinstance(subject, (Layer, Network, type)) and hasattr(subject, "forward"):
+        if named:
+            raise ArgumentError(
+                f"gradcheck: {kind_of(subject)} takes its inputs by position, got {[*named]}"
             )
-    problems += subject.broken_rules() + form_problems(subject, analytic, out.dtype)
-    rows = []
-    for name, array in subject.arrays.items():
-        array[...] = before[name]
-        gradient = analytic[name]
-        if isinstance(gradient, (np.ndarray, np.generic)) and gradient.shape == array.shape:
-            rows.append(_measure_array(subject, name, np.asarray(gradient), dout, rng, settings))
-    return problems, rows
+        inputs, t = _split_targets(subject, inputs, t)
+        return check_book(subject, inputs, t, settings, seed, training)
+    checked = _subject(subject, inputs, t, named, training, seed)
+    fresh = None
+    if isinstance(checked, LayerSubject):
+        fresh = lambda: _subject(subject, inputs, t, named, training, seed)  # noqa: E731
+    found = measure_all(checked, np.random.default_rng(seed), settings, fresh)
+    if isinstance(checked, LayerSubject) and not found.problems:
+        given = inputs if t is None else (*inputs, t)
+        twin = LayerSubject(subject, given, training, seed, np.float32)
+        found.problems.extend(float32_problems(twin))
+    return report_of(checked.label, found, tolerance)
 
 
-def _measure_array(
-    subject: Subject,
-    name: str,
-    analytic: Array,
-    dout: Array,
-    rng: np.random.Generator,
-    settings: Settings,
-) -> Row:
-    array = subject.arrays[name]
-    flat = array.reshape(-1)  # a view: all arrays of a subject are contiguous
-    point = flat.copy()
-    slopes = np.asarray(analytic, np.float64).reshape(-1)
-    numeric = np.full(array.shape, np.nan)
-    entries: list[Entry] = []
-    for index, moving, vector in _lines(array.shape, slopes, rng, settings):
-        start = point[moving]
+def check_book(
+    thing: Any, inputs: tuple[Any, ...], t: Any, settings: Settings, seed: int, training: bool
+) -> Report:
+    """`gradcheck` of an object of the user's own, on copies of it."""
 
-        def outputs(distance: float, moving: slice = moving, step: Array = vector) -> Array:
-            flat[moving] = point[moving] + distance * step
-            return subject.output()
+    def fresh() -> Subject:
+        return BookSubject(own_copy(thing), inputs, t, training, np.float64)
 
-        expected = float(slopes[moving] @ vector)
-        try:
-            with np.errstate(all="ignore"):
-                size = float(np.abs(start).max())
-                value, error, verdict = measure(outputs, dout, size, expected, settings.tolerance)
-        finally:
-            flat[moving] = start
-        if not isinstance(index, str):
-            numeric[index] = value
-        entries.append(Entry(name, index, expected, value, error, verdict))
-    counts = Counter(entry.verdict for entry in entries)
-    compared = [entry for entry in entries if entry.verdict != "kink"]
-    return Row(
-        name,
-        array.shape,
-        settings.describe(array.size, len(entries)),
-        counts["right"],
-        counts["wrong"],
-        counts["kink"],
-        max(compared, key=lambda entry: entry.error, default=None),
-        analytic,
-        numeric,
-    )
+    try:
+        found = measure_all(fresh(), np.random.default_rng(seed), settings, fresh)
+    except BrokenError as error:
+        found = Measured([error.finding], [], [])
+    return report_of(kind_of(thing), found, settings.tolerance)
 
 
-def _lines(
-    shape: tuple[int, ...], slopes: Array, rng: np.random.Generator, settings: Settings
-) -> Iterator[tuple[Index, slice, Array]]:
-    """Along what to measure: every entry of a small array; of a large one directions and some."""
-    places: Sequence[int] = range(slopes.size)
-    if slopes.size > settings.max_entries:
-        for number in range(settings.directions):
-            vector = rng.standard_normal(slopes.size)
-            yield f"direction {number + 1}", slice(None), vector / np.linalg.norm(vector)
-        # Random directions hardly see one wrong entry, so the greatest and some others are looked
-        # at. NaN counts as the greatest.
-        sizes = np.where(np.isnan(slopes), np.inf, np.abs(slopes))
-        greatest = np.argsort(-sizes, kind="stable")[:SAMPLED].tolist()
-        drawn = rng.choice(slopes.size, SAMPLED, replace=False).tolist()
-        places = list(dict.fromkeys(greatest + drawn))
-    for place in places:
-        index: Index = tuple(map(int, np.unravel_index(place, shape)))
-        yield index, slice(place, place + 1), np.ones(1)
+def report_of(label: str, found: Measured, tolerance: float) -> Report:
+    """What was measured, as a report."""
+    parts = tuple(found.rows), tuple(found.problems), tolerance, tuple(found.causes)
+    return Report(label, *parts)
+
+
+def _split_targets(thing: Any, inputs: tuple[Any, ...], t: Any) -> tuple[tuple[Any, ...], Any]:
+    """The last input of a loss is its targets."""
+    forward = getattr(thing, "forward", None)
+    if t is None and len(inputs) > 1 and callable(forward) and takes_targets(forward):
+        return inputs[:-1], inputs[-1]
+    if not inputs:
+        raise ArgumentError(f"gradcheck: {kind_of(thing)} needs at least one input")
+    return inputs, t
 
 
 def _subject(
-    subject: Layer | Network,
+    subject: Any,
     inputs: tuple[Any, ...],
     t: Any,
     named: Mapping[str, Any],

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from zerokara._types import Array
+from zerokara.check.findings import Finding
 from zerokara.errors import ZerokaraError
 
 Index = tuple[int, ...] | str
@@ -55,6 +56,8 @@ class Row:
         worst: the greatest error away from kinks; None if all lie at kinks.
         analytic: the whole gradient as `backward` gave it.
         numeric: the measured one, NaN where nothing was measured.
+        order: by which power of the step the Taylor remainder shrinks: 2 beside a right gradient,
+            1 beside a wrong one; None where it is all rounding, as for a linear function.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Row:
     worst: Entry | None
     analytic: Array = field(repr=False, compare=False)
     numeric: Array = field(repr=False, compare=False)
+    order: float | None = None
 
 
 @dataclass(frozen=True)
@@ -77,12 +81,14 @@ class Report:
         rows: one for each input and parameter.
         problems: rules of the layer contract that were broken, in words.
         tolerance: the relative error that was allowed.
+        causes: for each wrong gradient the likely mistake, or that it is unknown.
     """
 
     subject: str
     rows: tuple[Row, ...]
-    problems: tuple[str, ...]
+    problems: tuple[Finding, ...]
     tolerance: float
+    causes: tuple[Finding, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -124,6 +130,7 @@ class Report:
             lines += _table([HEADINGS, *(_cells(row) for row in self.rows)])
         lines += [f"wrong: {row.worst}" for row in self.rows if row.wrong]
         lines += [f"wrong: {problem}" for problem in self.problems]
+        lines += [f"likely cause: {cause}" for cause in self.causes]
         lines += [
             f"not proven: every slope of {row.name} lies at a kink; check it at other values"
             for row in self.rows

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerokara._types import Array
+from zerokara.check.findings import Finding
 from zerokara.errors import ArgumentError, DtypeError, ShapeError
 from zerokara.layers import Layer, Loss
 from zerokara.network import Network
@@ -41,7 +42,7 @@ class Subject:
         """One backward pass: copies of the gradients by the names of `arrays`."""
         raise NotImplementedError
 
-    def broken_rules(self) -> list[str]:
+    def broken_rules(self) -> list[Finding]:
         """Rules broken that no gradient shows; asked after the first backward."""
         return []
 
@@ -95,18 +96,23 @@ class LayerSubject(Subject):
             found[name] = _copied(self.layer.grads.get(key))
         return found
 
-    def broken_rules(self) -> list[str]:
+    def broken_rules(self) -> list[Finding]:
         rules = [
-            f"the layer keeps its own reference to parameter {key!r} in self.{attribute}; a "
-            f"network moves parameters into one buffer, so read self.params[{key!r}] each time"
+            Finding(
+                f"the layer keeps its own reference to parameter {key!r} in self.{attribute}; a "
+                f"network moves parameters into one buffer, so read self.params[{key!r}] each time",
+                "own reference to a parameter",
+                key,
+            )
             for attribute, key in self.private
         ]
         for key, array in self.bound.items():
             if self.layer.grads.get(key) is not array:
-                rules.append(
+                said = (
                     f"backward swapped grads[{key!r}] for another array; assign by "
                     f"self.grads[{key!r}] = ..., which writes into the one that is there"
                 )
+                rules.append(Finding(said, "grads swapped", key))
         return rules
 
 

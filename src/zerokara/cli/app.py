@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from zerokara._version import __version__
+from zerokara.cli.check import check
+from zerokara.cli.draw import draw
 from zerokara.cli.info import info
 from zerokara.cli.predict import predict
 from zerokara.cli.train import train
@@ -30,6 +32,8 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command()(predict)
+app.command()(check)
+app.command()(draw)
 app.command()(info)
 
 
@@ -52,8 +56,8 @@ def _options(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0: done. 2: bad input, said in one line on stderr. 130: interrupted by Ctrl-C. 141: the reader
-    of the output went away.
+    0: done. 1: a defect was found. 2: bad input, said in one line on stderr. 130: interrupted by
+    Ctrl-C. 141: the reader of the output went away.
 
     Args:
         arguments: the words after ``zerokara``; those of this process when None.
