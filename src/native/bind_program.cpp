@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -193,7 +194,8 @@ nb::object scores(PyProgram<T>& self, nb::handle x) {
         return nb::none();
     }
     const auto axes = static_cast<std::size_t>(given.ndim);
-    bool fits = given.format != nullptr && given.format[0] == (sizeof(T) == 4 ? 'f' : 'd') &&
+    const bool aligned = reinterpret_cast<std::uintptr_t>(given.buf) % alignof(T) == 0;
+    bool fits = aligned && given.format != nullptr && given.format[0] == (sizeof(T) == 4 ? 'f' : 'd') &&
                 given.format[1] == 0 && axes == self.input_shape.size() + 1 &&
                 given.shape[0] > 0;
     i64 columns = 1;
