@@ -64,7 +64,7 @@ def checked_batches(
 
 def _integers(what: str, given: npt.ArrayLike) -> Indices:
     if isinstance(given, np.ndarray) and given.dtype == np.int64 and given.ndim == 1:
-        return np.ascontiguousarray(given)
+        return np.require(given, requirements=["C", "A"])
     try:
         array = np.asarray(given)
     except ValueError as error:
@@ -75,7 +75,7 @@ def _integers(what: str, given: npt.ArrayLike) -> Indices:
         raise ArgumentError(f"step: {what} must be a vector, got shape {array.shape}")
     if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
         raise ArgumentError(f"step: {what} hold {array.max()}, beyond any sample")
-    return np.ascontiguousarray(array, np.int64)
+    return np.require(array, np.int64, ["C", "A"])
 
 
 def in_range(drawn: Indices, samples: int) -> Indices:

@@ -30,8 +30,8 @@ def source(values: Array | Pixels, dtype: np.dtype[Any]) -> Any:
 def targets(net: Network, t: Array) -> tuple[Array | None, Array | None]:
     """Labels, or rows of numbers; one of the two is None."""
     if isinstance(net.loss_layer, SoftmaxWithLoss) and t.ndim == 1:
-        return np.ascontiguousarray(t, np.int64), None
-    return None, np.ascontiguousarray(t.reshape(len(t), -1), net.dtype)
+        return np.require(t, np.int64, ["C", "A"]), None
+    return None, np.require(t.reshape(len(t), -1), net.dtype, ["C", "A"])
 
 
 def _rows(values: Array) -> Array:
@@ -41,4 +41,5 @@ def _rows(values: Array) -> Array:
     apart = flat.shape[0] < 2 or flat.strides[0] % flat.itemsize == 0
     if beside and apart and flat.flags.aligned:
         return flat
-    return np.ascontiguousarray(flat)
+    # ascontiguousarray would hand back an array that lies askew.
+    return np.require(flat, requirements=["C", "A"])
