@@ -113,6 +113,9 @@ def _slope(
     right = float(np.sum(dout * (4 * (up - here) - (up2 - here)))) / (2 * h)
     left = float(np.sum(dout * (4 * (here - down) - (here - down2)))) / (2 * h)
     sizes = np.abs(dout) * np.maximum(np.abs(up2), np.abs(down2))
+    if np.ndim(up) == 0:
+        # A loss, which may be far smaller than the 1 that goes into its logarithm.
+        sizes = np.maximum(sizes, np.abs(dout))
     moved = (up2 != here) | (down2 != here) | (up != here) | (down != here)
     noise = (MOVED * float(np.sum(sizes[moved])) + STILL * float(np.sum(sizes))) / h
     # Where a function is smooth both sides miss the slope by the same h**2 term, and differ by a
