@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "bind_images.hpp"
 #include "dispatch.hpp"
 #include "program.hpp"
 
@@ -275,6 +276,7 @@ void def_program(nb::module_& m, const char* name) {
     type.def("loss", [](Self& s, int kind, i64 scores, i64 gradient) {
         s.program.loss(static_cast<zk::LossKind>(kind), scores, gradient);
     }, "kind"_a, "scores"_a, "gradient"_a);
+    zk_bind::def_images(type);
     type.def("call", [](Self& s, i64 id) { s.program.call(id); }, "id"_a);
     type.def("gradient", [](Self& s, i64 layer, i64 dout) { s.program.gradient(layer, dout); },
              "layer"_a, "dout"_a);

@@ -13,9 +13,9 @@
 
 #include <cstdint>
 
-namespace zk {
+#include "images.hpp"
 
-using i64 = std::int64_t;
+namespace zk {
 
 // out[r][c] = (D)source[index[r]][c] * scale, for r < count and c < columns.
 // `stride` is the distance between rows of the source in elements and may be negative; the elements
@@ -154,6 +154,8 @@ struct Math {
 
     void (*update)(const Update<T>&, T* params, const T* grads, T* first, T* second, i64 count);
     double (*sum_of_squares)(const T* values, i64 count);
+
+    ImageMath<T> images;
 };
 
 struct Kernels {

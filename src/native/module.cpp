@@ -94,6 +94,13 @@ NB_MODULE(_core, m) {
     m.def("set_isa", &zk::use_isa, "name"_a,
           "Use another instruction set from now on; ValueError when this machine cannot run it.");
     m.def("max_threads", &zk::max_threads, "How many threads a kernel may use.");
+    m.def(
+        "lanes",
+        [](int itemsize) {
+            const zk::Kernels& kernels = zk::isa().kernels;
+            return itemsize == 4 ? kernels.f32.lanes : kernels.f64.lanes;
+        },
+        "itemsize"_a, "How many floats of 4 or 8 bytes a vector of the instruction set holds.");
 
     def_gather_rows<std::uint8_t, float, &zk::Kernels::gather_u8_f32>(m);
     def_gather_rows<float, float, &zk::Kernels::gather_f32_f32>(m);

@@ -2,6 +2,7 @@
 #include "simd.hpp"
 #include "tables.hpp"
 #include "tile.hpp"
+#include "transpose.hpp"
 
 namespace zk::ZK_ISA {
 namespace {
@@ -29,38 +30,6 @@ void pack_forward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_en
                                                                 : Vector<T>{});
             }
         }
-    }
-}
-
-template <int... t>
-struct Lanes {};
-template <int n, int... t>
-struct LanesUpTo : LanesUpTo<n - 1, n - 1, t...> {};
-template <int... t>
-struct LanesUpTo<0, t...> {
-    using type = Lanes<t...>;
-};
-
-// Exchanges the off-diagonal quarters of each square of 2 * step lines and lanes.
-template <class T, int step, int... t>
-__attribute__((always_inline)) inline void exchange(Vector<T>& a, Vector<T>& b, Lanes<t...>) {
-    const Vector<T> first =
-        __builtin_shufflevector(a, b, ((t & step) ? kLanes<T> + t - step : t)...);
-    const Vector<T> second = __builtin_shufflevector(a, b, ((t & step) ? kLanes<T> + t : t + step)...);
-    a = first;
-    b = second;
-}
-
-// Turns a square of kLanes lines held in registers: halves change places, then quarters, ...
-template <class T, int step = kLanes<T> / 2>
-__attribute__((always_inline)) inline void turn(Vector<T> (&line)[kLanes<T>]) {
-    if constexpr (step >= 1) {
-#pragma GCC unroll 16
-        for (int i = 0; i < kLanes<T>; ++i)
-            if (!(i & step))
-                exchange<T, step>(line[i], line[i + step],
-                                  typename LanesUpTo<kLanes<T>>::type{});
-        turn<T, step / 2>(line);
     }
 }
 

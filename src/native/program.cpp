@@ -39,7 +39,8 @@ i64 Program<T>::train(const std::vector<Source>& sources, const Targets<T>& targ
         const auto few = [&](i64 count) { return count <= math_.few_rows; };
         const Batch batch{&sources, &targets, indices + bounds[b], 0, rows,
                           threads_for(flops_a_row_ * static_cast<double>(rows)), few(rows)};
-        if (!packed && !batch.few) pack(batch.threads);
+        if (!packed) pack(batch.threads, batch.few);
+        next_noise();
         run_segments(batch, callback);
         losses[b] = mean_loss(rows);
         if (!std::isfinite(losses[b])) return b + 1;
@@ -55,7 +56,7 @@ void Program<T>::predict(const std::vector<Source>& sources, i64 rows, T* out,
                          const Callback& callback) {
     const bool few = rows <= math_.few_rows;
     const int threads = threads_for(flops_a_row_ * static_cast<double>(rows));
-    if (!few) pack(threads);
+    pack(threads, few);
     const Slot result = slots_.at(static_cast<std::size_t>(result_));
     for (i64 first = 0; first < rows; first += max_rows_) {
         const i64 count = std::min(max_rows_, rows - first);

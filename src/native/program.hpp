@@ -11,6 +11,7 @@
 
 #include "kernels.hpp"
 #include "memory.hpp"
+#include "windows.hpp"
 
 namespace zk {
 
@@ -61,7 +62,9 @@ public:
     Program(const Program&) = delete;
     Program& operator=(const Program&) = delete;
 
-    // Building. Slots and layers are known by the numbers that these return.
+    // Building. Slots and layers are known by the numbers that these return. A segment is what a
+    // thread does with its samples before it waits for others.
+    void segment(bool images);
     i64 slot(i64 offset, i64 row, i64 columns);
     i64 layer(i64 weights, i64 bias, i64 inputs, i64 outputs, i64 input, bool needs_back);
     void gather(i64 source, i64 to, bool may_alias);
@@ -70,6 +73,25 @@ public:
     void elementwise(Elementwise kind, i64 a, i64 b, i64 out, Activation act);
     void loss(LossKind kind, i64 scores, i64 gradient);
     void call(i64 id);                        // back to the caller, all rows at once
+    // Dropout's noise is that of layers/dropout.py; `state` is its (seed, passes), which is counted
+    // up at each step. Null: inference, where all numbers are multiplied by `factor`.
+    void dropout(i64 x, i64 out, i64 noise, double ratio, double factor, std::uint64_t* state);
+
+    // Images: slots that hold (channels, height, width) pixel by pixel, `lay` within a row.
+    // A local image has a row in each thread's memory, of `locals` numbers, and none in the arena:
+    // nothing outside its segment may read it.
+    void locals(i64 size);
+    i64 image(i64 offset, i64 row, i64 channels, i64 height, i64 width, const Lay& lay, bool local);
+    void to_image(i64 from, i64 to);
+    void from_image(i64 from, i64 to);
+    i64 convolution(i64 weights, i64 bias, const ConvShape& shape, i64 x);
+    void correlate(i64 conv, i64 out, Activation act);
+    void correlate_back(i64 conv, i64 dout, i64 dx, i64 output, Activation act);
+    void filter_gradient(i64 conv, i64 dout);  // W's and b's, and their update
+    void pool(const PoolShape& shape, i64 x, i64 out, i64 winner);
+    void pool_back(const PoolShape& shape, i64 dout, i64 dx, i64 winner, i64 output,
+                   Activation act);
+
     void gradient(i64 layer, i64 dout);       // the layer's gradients, and its update
     void update_range(i64 offset, i64 count); // parameters whose gradients a callback filled
     void result(i64 slot);                    // what `predict` gives
@@ -89,18 +111,61 @@ public:
     i64 packed_size() const;
 
 private:
-    struct Slot { T* data; i64 row, columns; };
+    struct Slot {
+        T* data;
+        i64 row, columns;
+        i64 channels, height, width;  // of an image; 0: a plain row
+        Lay lay;
+        i64 local;  // where it begins in a thread's own memory; -1: it lies in the arena
+        T* sample(i64 r) const { return data + r * row; }
+    };
     struct Layer {
         i64 weights, bias, inputs, outputs, input, dout;
         Memory<T> forward_panels, back_panels;
     };
+    // One convolution: its parameters, their packed form, and its windows.
+    struct Conv {
+        ConvShape shape;
+        i64 weights, bias, x;
+        Packing packing, back_packing;
+        Memory<T> panels, bias_panel, back_panels, sums;
+        Windows windows;
+        std::vector<Windows> back;
+        std::vector<Run> runs;
+        i64 runs_at_once, x_step, dy_step;
+        i64 part;  // numbers of one part's sums: those of W, then those of b
+    };
+    // Filters [first, end) of a convolution: those of one panel.
+    struct Filters { i64 conv, first, end; };
     struct Gather { i64 source, to; bool may_alias; i64 offset, row; };
     struct Affine { i64 layer, input, output; Activation act; };
     struct AffineBack { i64 layer, dout, dx, output; Activation act; };
     struct Entrywise { Elementwise kind; i64 a, b, out; Activation act; };
     struct Loss { LossKind kind; i64 scores, gradient; };
     struct Call { i64 id; };
-    using Op = std::variant<Gather, Affine, AffineBack, Entrywise, Loss, Call>;
+    struct Dropout { i64 x, out, noise; double ratio, factor; std::uint64_t* state; std::uint64_t seed, pass; };
+    struct ToImage { i64 from, to; };
+    struct FromImage { i64 from, to; };
+    struct Correlate { i64 conv, out; Activation act; };
+    struct CorrelateBack { i64 conv, dout, dx, output; Activation act; };
+    struct FilterGradient { i64 conv, dout; };
+    struct Pool { PoolShape shape; i64 x, out, winner; };
+    struct PoolBack { PoolShape shape; i64 dout, dx, winner, output; Activation act; };
+    using Op = std::variant<Gather, Affine, AffineBack, Entrywise, Loss, Call, Dropout, ToImage,
+                            FromImage, Correlate, CorrelateBack, FilterGradient, Pool, PoolBack>;
+    // Calls that run together; of samples one by one where they are on images.
+    struct Segment {
+        bool images;
+        std::vector<Op> ops;
+        bool has_sums = false;  // filter gradients, which are summed in parts of the batch
+    };
+    // What one call on an image works on: a row of the batch, and where it lies.
+    struct Sample {
+        i64 row;
+        T* local;  // the thread's own memory
+        i64 part;
+        bool first;  // of its part
+    };
     struct Range { i64 offset, count; };
     // A block of one layer's parameters: rows [k, k_end), columns [j, j_end); bias where rows = 0.
     struct Block { i64 layer, k, k_end, j, j_end; };
@@ -115,15 +180,28 @@ private:
     };
 
     void add_op(Op op);
+    const Slot& at(i64 slot) const { return slots_[static_cast<std::size_t>(slot)]; }
     void run_segments(const Batch& batch, const Callback& callback);
     void run_rows(const std::vector<Op>& ops, const Batch& batch);
     void run_columns(const std::vector<Op>& ops, const Batch& batch);
+    void run_images(const Segment& segment, const Batch& batch);
+    void run_image_op(const Op& op, const Batch& batch, const Sample& sample);
+    T* numbers(i64 slot, const Sample& sample) const;
+    void run_dropout(const Dropout& op, i64 row, i64 row_end);
+    void next_noise();
+    i64 parts_of(i64 rows) const;
+    void check_windows(const Windows& windows, const Slot& slot) const;
+    void pack_filters(const Filters& filters);
+    const T* filter_sums(const Filters& filters, i64 rows);
+    void update_filters(const Filters& filters, const Batch& batch, const Update<T>& step,
+                        bool repack);
+    void write_filter_gradients(const Filters& filters, i64 rows);
     void run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, i64 column, i64 column_end);
     bool aliases(const Gather& op, const Batch& batch) const;
     void point_slots(const Batch& batch);
     void point_slot(const Gather& op, const Batch& batch);
     void run_gather(const Gather& op, const Batch& batch, i64 row, i64 row_end);
-    void pack(int threads);
+    void pack(int threads, bool few);
     void pack_block(const Block& block);
     void update(const Batch& batch, const OptimizerSettings& settings, bool repack);
     void update_block(const Block& block, const Batch& batch, const Update<T>& step, bool repack);
@@ -143,7 +221,11 @@ private:
     std::vector<double> row_losses_;
     std::vector<Slot> slots_;
     std::vector<Layer> layers_;
-    std::vector<std::vector<Op>> segments_;
+    std::vector<Segment> segments_;
+    std::vector<Memory<T>> locals_;
+    i64 local_size_ = 0;
+    std::vector<Conv> convs_;
+    std::vector<Filters> filters_;
     std::vector<Range> ranges_;
     std::vector<Block> blocks_;
     i64 blocks_rows_ = -1;

@@ -23,7 +23,7 @@ i64 Program<T>::slot(i64 offset, i64 row, i64 columns) {
     const i64 vectors = round_up(columns, math_.panel);
     if (offset < 0 || row < vectors || offset + row * max_rows_ > arena_size_)
         throw std::invalid_argument("program: a slot lies outside the arena");
-    slots_.push_back({arena_.get() + offset, row, columns});
+    slots_.push_back({arena_.get() + offset, row, columns, 0, 0, 0, {}, -1});
     return static_cast<i64>(slots_.size()) - 1;
 }
 
@@ -41,12 +41,14 @@ i64 Program<T>::layer(i64 weights, i64 bias, i64 inputs, i64 outputs, i64 input,
 
 template <class T>
 void Program<T>::add_op(Op op) {
-    const bool call = std::holds_alternative<Call>(op);
-    const bool joins = !segments_.empty() && !call &&
-                       !std::holds_alternative<Call>(segments_.back().front());
-    if (!joins) segments_.emplace_back();
-    segments_.back().push_back(op);
+    if (segments_.empty()) segments_.push_back({false, {}});
+    Segment& segment = segments_.back();
+    segment.has_sums |= std::holds_alternative<FilterGradient>(op);
+    segment.ops.push_back(op);
 }
+
+template <class T>
+void Program<T>::segment(bool images) { segments_.push_back({images, {}}); }
 
 template <class T>
 void Program<T>::gather(i64 source, i64 to, bool may_alias) {
@@ -99,6 +101,7 @@ i64 Program<T>::packed_size() const {
         total += l.inputs * round_up(l.outputs, math_.panel);
         if (l.back_panels) total += l.outputs * round_up(l.inputs, math_.panel);
     }
+    for (const Conv& c : convs_) total += c.packing.size + (c.back_panels ? c.back_packing.size : 0);
     return total;
 }
 

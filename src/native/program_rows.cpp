@@ -31,8 +31,8 @@ inline void prefetch(const void* address) {
 // Slots that need no copy of the user's rows point to them; the rest to their own place.
 template <class T>
 void Program<T>::point_slots(const Batch& batch) {
-    for (const std::vector<Op>& ops : segments_) {
-        for (const Op& op : ops) {
+    for (const Segment& segment : segments_) {
+        for (const Op& op : segment.ops) {
             const Gather* g = std::get_if<Gather>(&op);
             if (g != nullptr && g->may_alias) point_slot(*g, batch);
         }
@@ -56,8 +56,10 @@ void Program<T>::point_slot(const Gather& op, const Batch& batch) {
 
 template <class T>
 void Program<T>::run_segments(const Batch& batch, const Callback& callback) {
-    for (const std::vector<Op>& ops : segments_) {
+    for (const Segment& segment : segments_) {
+        const std::vector<Op>& ops = segment.ops;
         if (const Call* call = std::get_if<Call>(&ops.front())) callback(call->id, batch.rows);
+        else if (segment.images) run_images(segment, batch);
         else if (batch.threads > 1 && batch.rows < batch.threads * math_.tile_rows)
             run_columns(ops, batch);
         else run_rows(ops, batch);
@@ -167,7 +169,6 @@ void Program<T>::run_gather(const Gather& op, const Batch& batch, i64 row, i64 r
 template <class T>
 void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, i64 column,
                         i64 column_end) {
-    const auto at = [&](i64 id) -> const Slot& { return slots_[static_cast<std::size_t>(id)]; };
     if (const Gather* g = std::get_if<Gather>(&op)) {
         run_gather(*g, batch, row, row_end);
     } else if (const Affine* a = std::get_if<Affine>(&op)) {
@@ -185,7 +186,7 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
         math_.affine(call, row, row_end, column, column_end < 0 ? l.outputs : column_end, batch.few);
     } else if (const AffineBack* b = std::get_if<AffineBack>(&op)) {
         const Layer& l = layers_[static_cast<std::size_t>(b->layer)];
-        const Slot none{nullptr, 0, 0};
+        const Slot none{};
         const Slot& y = b->output < 0 ? none : at(b->output);
         const AffineBackward<T> call{at(b->dout).data,
                                      at(b->dout).row,
@@ -213,6 +214,8 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
             case Elementwise::add: return math_.add(call, row, row_end);
             case Elementwise::multiply: return math_.multiply(call, row, row_end);
         }
+    } else if (const Dropout* d = std::get_if<Dropout>(&op)) {
+        run_dropout(*d, row, row_end);
     } else if (const Loss* loss = std::get_if<Loss>(&op)) {
         const Targets<T>& t = *batch.targets;
         const LossRows<T> call{loss->kind,
@@ -235,7 +238,9 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
 
 template void Program<float>::run_segments(const Batch&, const Callback&);
 template void Program<float>::point_slots(const Batch&);
+template void Program<float>::run_gather(const Gather&, const Batch&, i64, i64);
 template void Program<double>::run_segments(const Batch&, const Callback&);
 template void Program<double>::point_slots(const Batch&);
+template void Program<double>::run_gather(const Gather&, const Batch&, i64, i64);
 
 }  // namespace zk

@@ -55,10 +55,15 @@ void Program<T>::pack_block(const Block& b) {
 }
 
 template <class T>
-void Program<T>::pack(int threads) {
-    plan_blocks(1);
-    parallel_for(threads, static_cast<i64>(blocks_.size()), [&](i64 i, int) {
-        const Block& block = blocks_[static_cast<std::size_t>(i)];
+void Program<T>::pack(int threads, bool few) {
+    // Convolutions read packed filters however few the rows are; affine layers do not.
+    const i64 filters = static_cast<i64>(filters_.size());
+    if (few && filters == 0) return;
+    if (!few) plan_blocks(1);
+    const i64 blocks = few ? 0 : static_cast<i64>(blocks_.size());
+    parallel_for(threads, filters + blocks, [&](i64 i, int) {
+        if (i < filters) return pack_filters(filters_[static_cast<std::size_t>(i)]);
+        const Block& block = blocks_[static_cast<std::size_t>(i - filters)];
         if (block.k < block.k_end) pack_block(block);
     });
 }
@@ -161,6 +166,9 @@ void Program<T>::update(const Batch& batch, const OptimizerSettings& settings, b
     if (settings.clip_norm > 0) {
         // The norm of all gradients must be known before the first parameter moves.
         write_gradients(batch);
+        parallel_for(batch.threads, static_cast<i64>(filters_.size()), [&](i64 i, int) {
+            write_filter_gradients(filters_[static_cast<std::size_t>(i)], batch.rows);
+        });
         const double norm = gradient_norm(batch.threads);
         if (norm > settings.clip_norm) step.clip = static_cast<T>(settings.clip_norm / norm);
         const i64 parts = (buffers_.size + kRangeNumbers - 1) / kRangeNumbers;
@@ -169,13 +177,16 @@ void Program<T>::update(const Batch& batch, const OptimizerSettings& settings, b
             apply(step, start, buffers_.grads + start,
                   std::min(kRangeNumbers, buffers_.size - start));
         });
-        if (repack) pack(batch.threads);
+        if (repack) pack(batch.threads, false);
         return;
     }
-    const i64 blocks = static_cast<i64>(blocks_.size());
+    const i64 filters = static_cast<i64>(filters_.size());
+    const i64 blocks = filters + static_cast<i64>(blocks_.size());
     parallel_for(batch.threads, blocks + static_cast<i64>(ranges_.size()), [&](i64 i, int) {
-        if (i < blocks) {
-            update_block(blocks_[static_cast<std::size_t>(i)], batch, step, repack);
+        if (i < filters) {
+            update_filters(filters_[static_cast<std::size_t>(i)], batch, step, repack);
+        } else if (i < blocks) {
+            update_block(blocks_[static_cast<std::size_t>(i - filters)], batch, step, repack);
         } else {
             const Range& range = ranges_[static_cast<std::size_t>(i - blocks)];
             apply(step, range.offset, buffers_.grads + range.offset, range.count);
@@ -183,9 +194,11 @@ void Program<T>::update(const Batch& batch, const OptimizerSettings& settings, b
     });
 }
 
-template void Program<float>::pack(int);
+template void Program<float>::pack(int, bool);
+template void Program<float>::apply(const Update<float>&, i64, const float*, i64);
 template void Program<float>::update(const Batch&, const OptimizerSettings&, bool);
-template void Program<double>::pack(int);
+template void Program<double>::pack(int, bool);
+template void Program<double>::apply(const Update<double>&, i64, const double*, i64);
 template void Program<double>::update(const Batch&, const OptimizerSettings&, bool);
 
 }  // namespace zk

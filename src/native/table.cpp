@@ -6,11 +6,14 @@ namespace zk::ZK_ISA {
 void fill(Kernels& table) {
     add_gather(table);
     add_affine(table);
+    add_convolve(table);
     add_gradient(table);
     add_elementwise(table);
+    add_layout(table);
     add_loss(table);
     add_optimizers(table);
     add_pack(table);
+    add_pool(table);
 }
 
 }  // namespace zk::ZK_ISA

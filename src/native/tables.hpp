@@ -8,10 +8,13 @@ namespace zk::ZK_ISA {
 
 void add_gather(Kernels& table);
 void add_affine(Kernels& table);
+void add_convolve(Kernels& table);
 void add_gradient(Kernels& table);
 void add_elementwise(Kernels& table);
+void add_layout(Kernels& table);
 void add_loss(Kernels& table);
 void add_optimizers(Kernels& table);
 void add_pack(Kernels& table);
+void add_pool(Kernels& table);
 
 }  // namespace zk::ZK_ISA

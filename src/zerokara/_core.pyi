@@ -1,14 +1,18 @@
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+_Pair: TypeAlias = tuple[int, int]
+_Size: TypeAlias = tuple[int, int, int]
 
 def cpu_features() -> dict[str, bool]: ...
 def isa() -> str: ...
 def isas() -> list[str]: ...
 def set_isa(name: str) -> None: ...
 def max_threads() -> int: ...
+def lanes(itemsize: int) -> int: ...
 def gather_rows(
     source: npt.NDArray[Any], indices: npt.NDArray[Any], out: npt.NDArray[Any], scale: float
 ) -> None: ...
@@ -48,6 +52,70 @@ class Program32:
     def affine_back(self, layer: int, dout: int, dx: int, output: int, act: int) -> None: ...
     def elementwise(self, kind: int, a: int, b: int, out: int, act: int) -> None: ...
     def loss(self, kind: int, scores: int, gradient: int) -> None: ...
+    def image(
+        self,
+        offset: int,
+        row: int,
+        size: _Size,
+        origin: int,
+        line: int,
+        pixel: int,
+        local: bool,
+    ) -> int: ...
+    def locals(self, size: int) -> None: ...
+    def segment(self, images: bool) -> None: ...
+    def to_image(self, source: int, to: int) -> None: ...
+    def from_image(self, source: int, to: int) -> None: ...
+    def convolution(
+        self,
+        weights: int,
+        bias: int,
+        x: int,
+        given: _Size,
+        out: _Size,
+        size: _Pair,
+        stride: _Pair,
+        pad: _Pair,
+        dilation: _Pair,
+    ) -> int: ...
+    def correlate(self, conv: int, out: int, act: int) -> None: ...
+    def correlate_back(self, conv: int, dout: int, dx: int, output: int, act: int) -> None: ...
+    def filter_gradient(self, conv: int, dout: int) -> None: ...
+    def pool(
+        self,
+        greatest: bool,
+        given: _Size,
+        out_size: _Pair,
+        size: _Pair,
+        stride: _Pair,
+        pad: _Pair,
+        x: int,
+        out: int,
+        winner: int,
+    ) -> None: ...
+    def pool_back(
+        self,
+        greatest: bool,
+        given: _Size,
+        out_size: _Pair,
+        size: _Pair,
+        stride: _Pair,
+        pad: _Pair,
+        dout: int,
+        dx: int,
+        winner: int,
+        output: int,
+        act: int,
+    ) -> None: ...
+    def dropout(
+        self,
+        x: int,
+        out: int,
+        noise: int,
+        ratio: float,
+        factor: float,
+        state: npt.NDArray[np.uint64] | None,
+    ) -> None: ...
     def call(self, id: int) -> None: ...
     def gradient(self, layer: int, dout: int) -> None: ...
     def update_range(self, offset: int, count: int) -> None: ...

@@ -102,6 +102,11 @@ def program_type(dtype: np.dtype[Any]) -> Any:
     return _core.Program32 if dtype == np.float32 else _core.Program64
 
 
+def lanes(dtype: np.dtype[Any]) -> int:
+    """How many numbers of this dtype a vector of the instruction set holds; 1 without the core."""
+    return 1 if _core is None else int(_core.lanes(dtype.itemsize))
+
+
 def source(rows: Array, scale: float) -> Any:
     """A data set that programs draw from: (N, columns) of uint8, float32 or float64."""
     assert _core is not None

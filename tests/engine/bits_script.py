@@ -17,6 +17,8 @@ SHAPES: dict[str, tuple[int, list[int], int, Any]] = {
     "wide": (256, [512, 512], 32, zk.Adam),
     "wide, few rows": (512, [512], 5, lambda: zk.AdaGrad(0.01)),
     "wide, one row": (512, [700], 1, lambda: zk.SGD(0.01)),
+    "images": (144, [], 30, zk.Adam),
+    "images, few": (144, [], 2, lambda: zk.SGD(0.01, clip_norm=0.1)),
     "wide, clipped": (128, [512, 256], 64, lambda: zk.SGD(0.1, clip_norm=0.1)),
 }
 STEPS = 100
@@ -28,9 +30,14 @@ def make(name: str, dtype: Any = np.float32) -> tuple[zk.Network, Any, Any, np.n
     layers: list[Any] = []
     for width in widths:
         layers += [zk.Affine(width), zk.ReLU()]
-    net = zk.Sequential([*layers, zk.Affine(10)], inputs, loss=zk.SoftmaxWithLoss(), dtype=dtype)
+    shape: Any = (inputs,)
+    if name.startswith("images"):
+        shape = (1, 12, 12)
+        layers = [zk.Convolution(17, 3, pad=1), zk.ReLU(), zk.Convolution(30, 3), zk.MaxPool(2)]
+        layers += [zk.Dropout(0.2), zk.Affine(40), zk.ReLU()]
+    net = zk.Sequential([*layers, zk.Affine(10)], shape, loss=zk.SoftmaxWithLoss(), dtype=dtype)
     rng = np.random.default_rng(1)
-    x, t = rng.normal(size=(300, inputs)).astype(np.float32), rng.integers(0, 10, 300)
+    x, t = rng.normal(size=(300, *shape)).astype(np.float32), rng.integers(0, 10, 300)
     made = optimizer()
     step = zk.compile_step(net, made, x, t, batch_size=batch)
     indices = rng.integers(0, 300, STEPS * batch)

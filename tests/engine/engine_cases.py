@@ -171,6 +171,9 @@ def unit(net: zk.Network, rows: int) -> float:
     two products a layer, and its errors at most add up. Gains of layers stay near 1 here.
     """
     longest = max([rows, *(p.shape[0] for p in net.params.values() if p.ndim == 2)])
+    areas = [math.prod(shape[1:]) for shape in net.shapes.values() if len(shape) == 3]
+    longest = max([longest, *(math.prod(p.shape[1:]) for p in net.params.values() if p.ndim == 4)])
+    longest = max([longest, *(rows * area for area in areas)])
     layers = 2 * len(net.layers) + 2
     return layers * math.sqrt(longest) * float(np.finfo(net.dtype).eps)
 

@@ -9,6 +9,17 @@ import numpy as np
 
 from zerokara import native
 from zerokara._types import Array
+from zerokara.engine.image_kernels import (
+    ConvolutionUse,
+    Correlate,
+    CorrelateBack,
+    Dropout,
+    FilterGradient,
+    FromImage,
+    Pool,
+    PoolBack,
+    ToImage,
+)
 from zerokara.engine.program import (
     Affine,
     AffineBack,
@@ -16,10 +27,12 @@ from zerokara.engine.program import (
     Call,
     Entrywise,
     Gather,
+    Kernel,
     Loss,
     Plan,
     Slot,
 )
+from zerokara.engine.segments import segments
 from zerokara.errors import ArgumentError
 from zerokara.network import Network
 
@@ -50,9 +63,14 @@ def assemble(net: Network, plan: Plan, state: list[Array]) -> Any:
             f"compile_step: a program for batches of {plan.max_rows} rows needs {size:,} bytes, "
             "which this machine does not give; use a smaller batch size"
         ) from None
-    numbers = {slot: program.slot(*plan.places[slot], slot.columns) for slot in plan.places}
+    program.locals(plan.local_size)
+    numbers = {slot: _slot(program, plan, slot) for slot in plan.places}
+    convolutions: dict[ConvolutionUse, int] = {}
     layers = _layers(program, plan, numbers)
+    begins = {segment.kernels[0]: segment.kind for segment in segments(plan)}
     for place, kernel in enumerate(plan.kernels):
+        if kernel in begins:
+            program.segment(begins[kernel] == "images")
         if isinstance(kernel, Gather):
             program.gather(kernel.source, numbers[kernel.out], _only_products_read(plan, kernel))
         elif isinstance(kernel, Affine):
@@ -73,13 +91,66 @@ def assemble(net: Network, plan: Plan, state: list[Array]) -> Any:
             program.loss(LOSSES[kernel.kind], scores, gradient)
         elif isinstance(kernel, Call):
             program.call(place)
-    for gradient in plan.gradients:
-        program.gradient(layers[gradient.layer], numbers[gradient.dout])
+        else:
+            _on_images(program, kernel, numbers, convolutions)
+    for each in plan.gradients:
+        program.gradient(layers[each.layer], numbers[each.dout])
     for part in plan.ranges:
         program.update_range(part.offset, part.count)
     assert plan.result is not None
     program.result(numbers[plan.result])
     return program
+
+
+def _slot(program: Any, plan: Plan, slot: Slot) -> int:
+    if slot.image is None:
+        number = program.slot(*plan.places[slot], slot.columns)
+    else:
+        local = slot in plan.local
+        number = program.image(*plan.places[slot], slot.shape, *plan.lays[slot], local)
+    return int(number)
+
+
+def _on_images(
+    program: Any, kernel: Kernel, numbers: dict[Slot, int], convolutions: dict[ConvolutionUse, int]
+) -> None:
+    """One kernel of image_kernels.py."""
+
+    def number(slot: Slot | None) -> int:
+        return -1 if slot is None else numbers[slot]
+
+    if isinstance(kernel, ToImage):
+        program.to_image(number(kernel.x), number(kernel.out))
+    elif isinstance(kernel, FromImage):
+        program.from_image(number(kernel.x), number(kernel.out))
+    elif isinstance(kernel, Correlate):
+        use, w = kernel.use, kernel.use.window
+        shapes = (use.given, use.out, w.size, w.stride, w.pad, w.dilation)
+        convolutions[use] = program.convolution(use.weights, use.bias, number(kernel.x), *shapes)
+        program.correlate(convolutions[use], number(kernel.out), ACTIVATIONS[kernel.activation])
+    elif isinstance(kernel, CorrelateBack):
+        slots = (number(kernel.dout), number(kernel.dx), number(kernel.y))
+        program.correlate_back(convolutions[kernel.use], *slots, ACTIVATIONS[kernel.activation])
+    elif isinstance(kernel, FilterGradient):
+        program.filter_gradient(convolutions[kernel.use], number(kernel.dout))
+    elif isinstance(kernel, Pool):
+        slots = (number(kernel.x), number(kernel.out), number(kernel.winner))
+        program.pool(*_window(kernel), *slots)
+    elif isinstance(kernel, PoolBack):
+        pool = kernel.pool
+        places = (kernel.dout, kernel.dx, pool.winner, kernel.y)
+        act = ACTIVATIONS[kernel.activation]
+        program.pool_back(*_window(pool), *map(number, places), act)
+    elif isinstance(kernel, Dropout):
+        slots = (number(kernel.x), number(kernel.out), number(kernel.noise))
+        program.dropout(*slots, kernel.ratio, kernel.factor, kernel.state)
+    else:
+        raise AssertionError(f"no way to assemble {kernel}")
+
+
+def _window(pool: Pool) -> tuple[Any, ...]:
+    w = pool.window
+    return (pool.greatest, pool.x.shape, pool.out.shape[1:], w.size, w.stride, w.pad)
 
 
 def python_calls(
@@ -148,4 +219,6 @@ def _layers(program: Any, plan: Plan, numbers: dict[Slot, int]) -> dict[AffineUs
 def _only_products_read(plan: Plan, gather: Gather) -> bool:
     """Whether rows may be read where the user keeps them: other kernels read past their end."""
     readers = [kernel for kernel in plan.kernels if gather.out in kernel.reads()]
-    return plan.result is not gather.out and all(isinstance(reader, Affine) for reader in readers)
+    return plan.result is not gather.out and all(
+        isinstance(reader, Affine | ToImage) for reader in readers
+    )

@@ -86,7 +86,7 @@ class CompiledStep:
         self._samples = samples
         self._plan = lower(net, training=True)
         fuse(self._plan)
-        lay_out(self._plan, batch_size, net.dtype.itemsize)
+        lay_out(self._plan, batch_size, net.dtype.itemsize, native.lanes(net.dtype))
         slots = optimizer.slots_for("", net.flat_params)
         state = [slots[name] for name in optimizer.slots]
         self._native = assemble(net, self._plan, state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zerokara.engine.image_kernels import FilterGradient
 from zerokara.engine.program import Call, Gradient, Plan, Range
 from zerokara.network import Network
 
@@ -24,17 +25,22 @@ def describe(net: Network, plan: Plan, isa: str, packed: int, optimizer: str | N
     ]
     lines += [f"  {i:2d}  {kernel.words()}" for i, kernel in enumerate(plan.kernels, 1)]
     after: list[Gradient | Range] = [*plan.gradients, *plan.ranges]
-    if after:
+    filters = [kernel.use for kernel in plan.kernels if isinstance(kernel, FilterGradient)]
+    words = [f"{use.name}: update of {use.filters} and b from their parts' sums" for use in filters]
+    words += [each.words() for each in after]
+    if words:
         lines.append(f"then, block by block while it is in the cache ({optimizer}):")
-        lines += [f"  {i:2d}  {p.words()}" for i, p in enumerate(after, len(plan.kernels) + 1)]
+        lines += [f"  {i:2d}  {text}" for i, text in enumerate(words, len(plan.kernels) + 1)]
     lines.append("slots (one row a sample):")
     for slot, (start, row) in plan.places.items():
-        lines.append(f"  {slot.name} {slot.shape}: rows of {row} from byte {start * size:,}")
+        where = ", one a thread" if slot in plan.local else ""
+        lines.append(f"  {slot.name} {slot.shape}: rows of {row} from byte {start * size:,}{where}")
     lines.append(f"fused: {len(plan.fused)}")
     lines += [f"  {text}" for text in plan.fused]
     calls = sum(isinstance(kernel, Call) for kernel in plan.kernels)
     lines.append(f"Python calls: {calls}")
-    lines.append(
-        f"memory: arena {plan.arena_size * size:,} bytes, packed weights {packed * size:,} bytes"
-    )
+    memory = f"memory: arena {plan.arena_size * size:,} bytes"
+    if plan.local_size:
+        memory += f", each thread {plan.local_size * size:,} bytes"
+    lines.append(f"{memory}, packed weights {packed * size:,} bytes")
     return ProgramText("\n".join(lines))

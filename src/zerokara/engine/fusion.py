@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TypeAlias
 
+from zerokara.engine.image_kernels import Correlate, CorrelateBack, PoolBack
 from zerokara.engine.program import Affine, AffineBack, Entrywise, Kernel, Plan, Slot
 
 Pattern: TypeAlias = Callable[[Kernel, Kernel], Kernel | None]
@@ -40,7 +41,39 @@ def back_then_activation(first: Kernel, second: Kernel) -> Kernel | None:
     return None
 
 
-PATTERNS: list[Pattern] = [affine_then_activation, back_then_activation]
+def correlate_then_activation(first: Kernel, second: Kernel) -> Kernel | None:
+    """The activation is applied to a tile of the convolution while it is in registers."""
+    if (
+        isinstance(first, Correlate)
+        and first.activation == "none"
+        and isinstance(second, Entrywise)
+        and second.kind == "activate"
+    ):
+        return Correlate(first.use, first.x, second.out, second.activation)
+    return None
+
+
+def image_back_then_activation(first: Kernel, second: Kernel) -> Kernel | None:
+    """The activation's gradient is applied as the gradient of its output is written."""
+    if (
+        not isinstance(first, CorrelateBack | PoolBack)
+        or first.y is not None
+        or not isinstance(second, Entrywise)
+        or second.kind != "activate_back"
+        or second.a is not first.dx
+    ):
+        return None
+    if isinstance(first, CorrelateBack):
+        return CorrelateBack(first.use, first.dout, second.out, second.b, second.activation)
+    return PoolBack(first.pool, first.dout, second.out, second.b, second.activation)
+
+
+PATTERNS: list[Pattern] = [
+    affine_then_activation,
+    back_then_activation,
+    correlate_then_activation,
+    image_back_then_activation,
+]
 """A new fused pattern is one function above and its name here."""
 
 

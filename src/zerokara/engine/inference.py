@@ -22,6 +22,9 @@ from zerokara.network import Network
 ROWS = 384
 """Rows at a time: the slots of a small network then stay in the cache."""
 
+LEAST_ROWS, ARENA_BYTES = 24, 2**24
+"""Fewer rows at a time where those of images would take more memory than this."""
+
 
 class Inference:
     """Calls a network's inference program; `compile_inference` makes it."""
@@ -29,7 +32,10 @@ class Inference:
     def __init__(self, net: Network) -> None:
         self._plan = lower(net, training=False)
         fuse(self._plan)
-        lay_out(self._plan, ROWS, net.dtype.itemsize)
+        size, lanes = net.dtype.itemsize, native.lanes(net.dtype)
+        lay_out(self._plan, 1, size, lanes)
+        rows = min(ROWS, max(LEAST_ROWS, ARENA_BYTES // (self._plan.arena_size * size)))
+        lay_out(self._plan, rows, size, lanes)
         self._native = assemble(net, self._plan, [])
         self._isa = native.isa()
         self._python = python_calls(net, self._plan, self._native, None)

@@ -1,7 +1,8 @@
 """From layers to kernels: for each type of layer, the calls that do its work.
 
-A layer type has one function here. It adds the forward kernels, and gives back a function that
-adds the backward ones. A type that is not in the table runs its own Python.
+A layer type has one function, in lowering_rows.py or lowering_images.py. It adds the forward
+kernels, and gives back a function that adds the backward ones. A type that is not in the table
+runs its own Python.
 """
 
 from __future__ import annotations
@@ -10,18 +11,18 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from zerokara import layers
+from zerokara.engine import lowering_images as on_images
+from zerokara.engine import lowering_rows as on_rows
+from zerokara.engine.image_kernels import FromImage, ToImage
+from zerokara.engine.lowering_images import NoKernelError
 from zerokara.engine.program import (
-    Affine,
-    AffineBack,
-    AffineUse,
     Call,
     Entrywise,
     Gather,
-    Gradient,
+    Image,
     Kernel,
     Loss,
     Plan,
-    Range,
     Slot,
 )
 from zerokara.layers import Constant, Input, Layer, Node
@@ -54,6 +55,8 @@ class Lowerer:
         self.names = {layer: name for name, layer in net.layers.items()}
         self.offsets = _offsets(net)
         self.learns = _nodes_that_learn(net)
+        # What was turned from rows to images or back, so that nothing is turned twice.
+        self._turned: dict[Slot, Slot] = {}
         values: dict[Node, Value] = {}
         backs: dict[Node, Back] = {}
         for node in net.nodes:
@@ -68,9 +71,9 @@ class Lowerer:
                 values[node], backs[node] = self._forward(node, values)
         result = values[net.output]
         assert isinstance(result, Slot)
-        self.plan.result = result
+        self.plan.result = result = self.flat(result)
         if training:
-            self._backward(backs, self._loss(result))
+            self._backward(values, backs, self._loss(result))
 
     def add(self, kernel: Kernel) -> None:
         self.plan.kernels.append(kernel)
@@ -79,10 +82,29 @@ class Lowerer:
         """Whether a gradient of this node leads to a parameter."""
         return node in self.learns
 
-    def slot(self, node: Node, prefix: str = "") -> Slot:
-        """A slot for a node's output, or for the gradient that leaves or reaches it."""
-        name = node.name if isinstance(node, Input) else self.names[self.layer(node)]
-        return Slot(prefix + name, self.net.shapes[node])
+    def slot(self, node: Node, image: bool = False) -> Slot:
+        """A slot for a node's output."""
+        name = self.names[self.layer(node)]
+        return Slot(name, self.net.shapes[node], Image() if image else None)
+
+    @staticmethod
+    def gradient(slot: Slot) -> Slot:
+        """A slot for a gradient, in the order of what it is the gradient of."""
+        return Slot(f"d{slot.name}", slot.shape, None if slot.image is None else Image())
+
+    def image(self, slot: Slot) -> Slot:
+        """The same numbers pixel by pixel."""
+        if slot.image is None and slot not in self._turned:
+            self._turned[slot] = Slot(f"{slot.name} (image)", slot.shape, Image())
+            self.add(ToImage(slot, self._turned[slot]))
+        return slot if slot.image is not None else self._turned[slot]
+
+    def flat(self, slot: Slot) -> Slot:
+        """The same numbers as a row, channel by channel."""
+        if slot.image is not None and slot not in self._turned:
+            self._turned[slot] = Slot(f"{slot.name} (row)", slot.shape)
+            self.add(FromImage(slot, self._turned[slot]))
+        return slot if slot.image is None else self._turned[slot]
 
     @staticmethod
     def layer(node: Node) -> Layer:
@@ -92,14 +114,18 @@ class Lowerer:
     def _forward(self, node: Node, values: dict[Node, Value]) -> tuple[Slot, Back]:
         inputs = [values[source] for source in node.inputs]
         # By exact type: a subclass may have overridden the maths.
-        lowering = LOWERINGS.get(type(self.layer(node)))
+        kind = type(self.layer(node))
+        lowering = LOWERINGS.get(kind)
         slots = [value for value in inputs if isinstance(value, Slot)]
         if lowering is not None and len(slots) == len(inputs):
+            if kind not in TAKE_IMAGES:
+                slots = [self.flat(slot) for slot in slots]
             try:
                 return lowering(self, node, slots)
             except NoKernelError:
                 pass
-        return python_layer(self, node, inputs)
+        rows = [self.flat(value) if isinstance(value, Slot) else value for value in inputs]
+        return on_rows.python_layer(self, node, rows)
 
     def _loss(self, scores: Slot) -> Slot:
         loss = self.net.loss_layer
@@ -112,139 +138,59 @@ class Lowerer:
             self.add(Call(loss, "loss", "loss", [scores], [gradient]))
         return gradient
 
-    def _backward(self, backs: dict[Node, Back], dscores: Slot) -> None:
-        arriving: dict[Node, Slot] = {self.net.output: dscores}
+    def _backward(self, values: dict[Node, Value], backs: dict[Node, Back], dscores: Slot) -> None:
+        arriving: dict[Node, Slot] = {self.net.output: self._as(values[self.net.output], dscores)}
         for node in reversed(self.net.nodes):
             if node not in backs or node not in arriving or not self.needs(node):
                 continue
             for source, gradient in zip(node.inputs, backs[node](arriving[node]), strict=True):
                 if gradient is None:
                     continue
+                gradient = self._as(values[source], gradient)
                 if source in arriving:
-                    total = Slot(f"{gradient.name}+", gradient.shape)
+                    total = self.gradient(gradient)
+                    total.name = f"{gradient.name}+"
                     self.add(Entrywise("add", arriving[source], gradient, total))
                     gradient = total
                 arriving[source] = gradient
 
-
-class NoKernelError(Exception):
-    """This use of a layer has no kernel, though its type has."""
-
-
-def affine(lower: Lowerer, node: Node, inputs: list[Slot]) -> tuple[Slot, Back]:
-    """x W + b; the gradient of x is left out where nothing in front of it learns."""
-    x, layer = inputs[0], lower.layer(node)
-    offset, (rows, columns) = lower.offsets[layer], layer.params["W"].shape
-    name = lower.names[layer]
-    use = AffineUse(name, offset["W"], offset["b"], rows, columns)
-    out = lower.slot(node)
-    lower.add(Affine(use, x, out))
-
-    def back(dout: Slot) -> list[Slot | None]:
-        lower.plan.gradients.append(Gradient(use, x, dout))
-        if not lower.needs(node.inputs[0]):
-            return [None]
-        dx = Slot(f"d{x.name}", x.shape)
-        lower.add(AffineBack(use, dout, dx))
-        return [dx]
-
-    return out, back
-
-
-def activation(name: str) -> Lowering:
-    """An activation whose gradient is known from its output."""
-
-    def lowering(lower: Lowerer, node: Node, inputs: list[Slot]) -> tuple[Slot, Back]:
-        out = lower.slot(node)
-        lower.add(Entrywise("activate", inputs[0], None, out, name))
-
-        def back(dout: Slot) -> list[Slot | None]:
-            dx = Slot(f"d{inputs[0].name}", inputs[0].shape)
-            lower.add(Entrywise("activate_back", dout, out, dx, name))
-            return [dx]
-
-        return out, back
-
-    return lowering
-
-
-def identity(lower: Lowerer, node: Node, inputs: list[Slot]) -> tuple[Slot, Back]:
-    """Nothing to do, forward or back."""
-    return inputs[0], lambda dout: [dout]
-
-
-def softmax(lower: Lowerer, node: Node, inputs: list[Slot]) -> tuple[Slot, Back]:
-    """Softmax as a layer; with a loss behind it, SoftmaxWithLoss is the better choice."""
-    if len(inputs[0].shape) != 1:
-        raise NoKernelError
-    out = lower.slot(node)
-    lower.add(Entrywise("softmax", inputs[0], None, out))
-
-    def back(dout: Slot) -> list[Slot | None]:
-        dx = Slot(f"d{inputs[0].name}", inputs[0].shape)
-        lower.add(Entrywise("softmax_back", dout, out, dx))
-        return [dx]
-
-    return out, back
-
-
-def add(lower: Lowerer, node: Node, inputs: list[Slot]) -> tuple[Slot, Back]:
-    """x + y; both gradients are the output's."""
-    out = lower.slot(node)
-    lower.add(Entrywise("add", inputs[0], inputs[1], out))
-    return out, lambda dout: [dout if lower.needs(source) else None for source in node.inputs]
-
-
-def multiply(lower: Lowerer, node: Node, inputs: list[Slot]) -> tuple[Slot, Back]:
-    """x * y; each side's gradient is the output's times the other side."""
-    out = lower.slot(node)
-    lower.add(Entrywise("multiply", inputs[0], inputs[1], out))
-
-    def back(dout: Slot) -> list[Slot | None]:
-        gradients: list[Slot | None] = []
-        for source, own, other in zip(node.inputs, inputs, reversed(inputs), strict=True):
-            gradient = Slot(f"d{own.name}", own.shape) if lower.needs(source) else None
-            if gradient is not None:
-                lower.add(Entrywise("multiply", dout, other, gradient))
-            gradients.append(gradient)
-        return gradients
-
-    return out, back
-
-
-def python_layer(lower: Lowerer, node: Node, inputs: list[Value]) -> tuple[Slot, Back]:
-    """Any other layer: the program calls its own forward and backward."""
-    layer, out = lower.layer(node), lower.slot(node)
-    name = lower.names[layer]
-    lower.add(Call(layer, name, "forward", inputs, [out]))
-
-    def back(dout: Slot) -> list[Slot | None]:
-        gradients = [
-            Slot(f"d{value.name}", value.shape)
-            if isinstance(value, Slot) and lower.needs(source)
-            else None
-            for source, value in zip(node.inputs, inputs, strict=True)
-        ]
-        lower.add(Call(layer, name, "backward", [dout], list(gradients)))
-        for key, start in lower.offsets[layer].items():
-            count = layer.params[key].size
-            lower.plan.ranges.append(Range(f"{name}.{key}", start, count))
-        return list(gradients)
-
-    return out, back
+    def _as(self, value: Value, gradient: Slot) -> Slot:
+        """A gradient in the order of the value that it belongs to."""
+        is_image = isinstance(value, Slot) and value.image is not None
+        return self.image(gradient) if is_image else self.flat(gradient)
 
 
 LOWERINGS: dict[type[Layer], Lowering] = {
-    layers.Affine: affine,
-    layers.ReLU: activation("relu"),
-    layers.Sigmoid: activation("sigmoid"),
-    layers.Tanh: activation("tanh"),
-    layers.Identity: identity,
-    layers.Softmax: softmax,
-    layers.Add: add,
-    layers.Mul: multiply,
+    layers.Affine: on_rows.affine,
+    layers.ReLU: on_rows.activation("relu"),
+    layers.Sigmoid: on_rows.activation("sigmoid"),
+    layers.Tanh: on_rows.activation("tanh"),
+    layers.Identity: on_rows.identity,
+    layers.Softmax: on_rows.softmax,
+    layers.Add: on_rows.add,
+    layers.Mul: on_rows.multiply,
+    layers.Convolution: on_images.convolution,
+    layers.MaxPool: on_images.pool,
+    layers.AveragePool: on_images.pool,
+    layers.GlobalAveragePool: on_images.global_average_pool,
+    layers.Flatten: on_images.flatten,
+    layers.Dropout: on_images.dropout,
 }
-"""The layers that have kernels. A new one is one function above and one line here."""
+"""The layers that have kernels. A new one is one function and one line here."""
+
+TAKE_IMAGES: set[type[Layer]] = {
+    layers.ReLU,
+    layers.Sigmoid,
+    layers.Tanh,
+    layers.Identity,
+    layers.Add,
+    layers.Convolution,
+    layers.MaxPool,
+    layers.AveragePool,
+    layers.GlobalAveragePool,
+    layers.Flatten,
+}
+"""Those whose functions know what to do with an image; others are given rows."""
 
 
 def _offsets(net: Network) -> dict[Layer, dict[str, int]]:

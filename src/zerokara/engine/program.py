@@ -15,11 +15,23 @@ from zerokara.layers import Layer
 
 
 @dataclass(eq=False)
+class Image:
+    """That a slot holds its sample pixel by pixel, channels side by side, in a border of zeros."""
+
+    border: tuple[int, int] = (0, 0)  #: rows above and below, columns left and right
+
+    def reserve(self, rows: int, columns: int) -> None:
+        """Windows reach so far past the image."""
+        self.border = max(rows, self.border[0]), max(columns, self.border[1])
+
+
+@dataclass(eq=False)
 class Slot:
     """A place in the arena: one row of numbers for each sample of a batch."""
 
     name: str
     shape: Shape  #: of one sample
+    image: Image | None = None  #: None: numbers in the order of `shape`
 
     @property
     def columns(self) -> int:
@@ -224,7 +236,12 @@ class Plan:
     result: Slot | None = None
     # Filled by memory.py: where each slot begins and how far its rows lie apart, in numbers.
     places: dict[Slot, tuple[int, int]] = field(default_factory=dict)
+    # And how each image lies in its row: its first pixel, and from line to line and pixel to pixel.
+    lays: dict[Slot, tuple[int, int, int]] = field(default_factory=dict)
     arena_size: int = 0
+    # Images that live within one segment have their places in a block that each thread has.
+    local: set[Slot] = field(default_factory=set)
+    local_size: int = 0
     max_rows: int = 0
     # Filled by fusion.py: what became one.
     fused: list[str] = field(default_factory=list)

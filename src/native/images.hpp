@@ -1,0 +1,106 @@
+// Kernels on images: their arguments, and their part of the table of kernels.
+//
+// An image in an arena lies pixel by pixel, the channels of one side by side (NHWC), each pixel
+// padded to whole vectors. Around the image may stand a border of zeros, so that windows that reach
+// past its edge need no question asked.
+#pragma once
+
+#include <cstdint>
+
+namespace zk {
+
+using i64 = std::int64_t;
+enum class Activation : int;
+
+// Where a window stands: its first number in x, and the result in `out` and in `y`; offsets within
+// a sample. A border keeps `from` plus any tap inside the sample.
+struct Place {
+    std::int32_t from, to, y;
+};
+
+// Numbers of a window that lie side by side in x, `from` behind the window's first.
+struct Tap {
+    i64 from, depth;
+};
+
+// out[place] = act(b + sum over taps of x * W), or, with `y`, (sum) * act'(y): one sample. W is in
+// panels of columns as for affine products, its depth in the order of the taps.
+template <class T>
+struct Correlation {
+    const T* x;
+    const T* panels;
+    const T* bias;  // whole vectors; null: none
+    T* out;
+    const T* y;
+    const Place* places;
+    i64 place_count;
+    const Tap* taps;
+    i64 tap_count;
+    i64 depth;  // of all taps
+    i64 columns;
+    Activation act;
+};
+
+// Places side by side: windows `x_step` apart in x, results `dy_step` apart in dy.
+struct Run {
+    std::int32_t from, to, count;
+};
+
+// The gradients of W and b of one sample, added to `sums` and `bias_sums`, or, where it is the
+// `first`, written there. They lie in panels, as W does.
+template <class T>
+struct FilterGradient {
+    const T* x;
+    const T* dy;
+    const Run* runs;
+    i64 run_count;
+    i64 runs_at_once;  // as many as stay in the first-level cache
+    i64 x_step, dy_step;
+    const Tap* taps;
+    i64 tap_count;
+    i64 depth, columns;
+    T* sums;
+    T* bias_sums;
+    bool first;
+};
+
+// An image, or the place of one: pixel (y, x) begins at data[y * line + x * pixel].
+template <class T>
+struct Plane {
+    T* data;
+    i64 line, pixel;
+};
+
+// A window of `size` moves over images by `stride`; all are (height, width).
+struct PoolShape {
+    i64 channels;
+    i64 height, width, out_height, out_width;
+    i64 size[2], stride[2], pad[2];
+    bool greatest;  // the greatest number of a window, or the mean
+};
+
+// `winner` holds the number of the window's entry that gave the greatest; it may be null forward.
+// Backward, `y` (null: none) is the output of the activation in front, whose gradient is applied.
+template <class T>
+struct Pooling {
+    Plane<const T> from;  // x, or dy
+    Plane<T> to;          // y, or dx
+    Plane<T> winner;
+    Plane<const T> y;
+    Activation act;
+};
+
+template <class T>
+struct ImageMath {
+    void (*correlate)(const Correlation<T>&);
+    void (*filter_gradient)(const FilterGradient<T>&);
+    // to[i] = the parts' sum at i, added in order; parts lie `apart` from each other.
+    void (*sum_parts)(const T* parts, i64 apart, i64 count, i64 numbers, T* to);
+    void (*pool)(const PoolShape&, const Pooling<T>&);
+    void (*pool_back)(const PoolShape&, const Pooling<T>&);
+    // A sample (channels, height * width) as an image, and back.
+    void (*to_image)(const T* from, i64 channels, i64 height, i64 width, Plane<T> to);
+    void (*from_image)(Plane<const T> from, i64 channels, i64 height, i64 width, T* to);
+};
+
+}  // namespace zk

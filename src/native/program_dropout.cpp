@@ -1,0 +1,62 @@
+// Dropout in a program: the noise of layers/dropout.py, number for number, computed where it falls.
+#include <algorithm>
+#include <cmath>
+
+#include "philox.hpp"
+#include "program.hpp"
+
+namespace zk {
+
+template <class T>
+void Program<T>::dropout(i64 x, i64 out, i64 noise, double ratio, double factor,
+                         std::uint64_t* state) {
+    add_op(Dropout{x, out, noise, ratio, factor, state, 0, 0});
+}
+
+// Each pass has noise of its own; the layer counts them.
+template <class T>
+void Program<T>::next_noise() {
+    for (Segment& segment : segments_) {
+        for (Op& op : segment.ops) {
+            Dropout* const d = std::get_if<Dropout>(&op);
+            if (d == nullptr || d->state == nullptr) continue;
+            d->seed = d->state[0];
+            d->pass = d->state[1]++;
+        }
+    }
+}
+
+template <class T>
+void Program<T>::run_dropout(const Dropout& op, i64 row, i64 row_end) {
+    const Slot &from = at(op.x), &to = at(op.out);
+    const T factor = static_cast<T>(op.factor);
+    if (op.state == nullptr) {
+        for (i64 r = row; r < row_end; ++r)
+            for (i64 c = 0; c < to.columns; ++c) to.sample(r)[c] = from.sample(r)[c] * factor;
+        return;
+    }
+    const Slot& noise = at(op.noise);
+    const auto least = static_cast<std::uint32_t>(
+        std::min(std::nearbyint(op.ratio * 4294967296.0), 4294967295.0));
+    i64 entry = row * to.columns;
+    Philox random(op.seed, op.pass, static_cast<std::uint64_t>(entry));
+    for (i64 r = row; r < row_end; ++r) {
+        const T* const x = from.sample(r);
+        T* const y = to.sample(r);
+        T* const kept = noise.sample(r);
+        for (i64 c = 0; c < to.columns; ++c) {
+            kept[c] = random.next() >= least ? factor : T(0);
+            y[c] = x[c] * kept[c];
+        }
+    }
+}
+
+#define ZK_DROPOUT(T)                                                                        \
+    template void Program<T>::dropout(i64, i64, i64, double, double, std::uint64_t*);        \
+    template void Program<T>::next_noise();                                                  \
+    template void Program<T>::run_dropout(const Dropout&, i64, i64);
+
+ZK_DROPOUT(float)
+ZK_DROPOUT(double)
+
+}  // namespace zk

@@ -1,0 +1,62 @@
+// Squares of numbers turned in registers.
+// Compiled once per instruction set; include it only from such files.
+#pragma once
+
+#include "simd.hpp"
+
+namespace zk::ZK_ISA {
+
+template <int... t>
+struct Lanes {};
+template <int n, int... t>
+struct LanesUpTo : LanesUpTo<n - 1, n - 1, t...> {};
+template <int... t>
+struct LanesUpTo<0, t...> {
+    using type = Lanes<t...>;
+};
+
+// Exchanges the off-diagonal quarters of each square of 2 * step lines and lanes.
+template <class T, int step, int... t>
+__attribute__((always_inline)) inline void exchange(Vector<T>& a, Vector<T>& b, Lanes<t...>) {
+    const Vector<T> first =
+        __builtin_shufflevector(a, b, ((t & step) ? kLanes<T> + t - step : t)...);
+    const Vector<T> second = __builtin_shufflevector(a, b, ((t & step) ? kLanes<T> + t : t + step)...);
+    a = first;
+    b = second;
+}
+
+// Turns a square of kLanes lines held in registers: halves change places, then quarters, ...
+template <class T, int step = kLanes<T> / 2>
+__attribute__((always_inline)) inline void turn(Vector<T> (&line)[kLanes<T>]) {
+    if constexpr (step >= 1) {
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes<T>; ++i)
+            if (!(i & step))
+                exchange<T, step>(line[i], line[i + step],
+                                  typename LanesUpTo<kLanes<T>>::type{});
+        turn<T, step / 2>(line);
+    }
+}
+
+// to[j * to_row + i] = from[i * from_row + j] for i < lines and j < columns, neither above a
+// vector's lanes; reads and writes nothing beyond.
+template <class T>
+inline void turn_square(const T* from, i64 from_row, i64 lines, i64 columns, T* to, i64 to_row) {
+    Vector<T> line[kLanes<T>] = {};
+    if (lines == kLanes<T> && columns == kLanes<T>) {
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes<T>; ++i) line[i] = load(from + i * from_row);
+        turn<T>(line);
+#pragma GCC unroll 16
+        for (int j = 0; j < kLanes<T>; ++j) store(to + j * to_row, line[j]);
+        return;
+    }
+    for (i64 i = 0; i < lines; ++i) line[i] = load_part(from + i * from_row, columns);
+    turn<T>(line);
+    if (lines == kLanes<T>)
+        for (i64 j = 0; j < columns; ++j) store(to + j * to_row, line[j]);
+    else
+        for (i64 j = 0; j < columns; ++j) store_part(to + j * to_row, line[j], lines);
+}
+
+}  // namespace zk::ZK_ISA
