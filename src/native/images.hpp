@@ -71,6 +71,11 @@ struct Plane {
     i64 line, pixel;
 };
 
+template <class T>
+inline Plane<const T> to_read(const Plane<T>& plane) {
+    return {plane.data, plane.line, plane.pixel};
+}
+
 // A window of `size` moves over images by `stride`; all are (height, width).
 struct PoolShape {
     i64 channels;
@@ -90,9 +95,26 @@ struct Pooling {
     Activation act;
 };
 
+// A 3x3 convolution with stride 1, by Winograd's way: out = act(b + windows of x * W), or, with
+// `y`, (that sum) * act'(y): one sample. x begins where the first window does. W is turned, in 16
+// planes of panels. `channels` is a multiple of the lanes of a vector.
+template <class T>
+struct Winograd {
+    Plane<const T> x;
+    const T* panels;
+    const T* bias;  // whole vectors; null: none, and no activation
+    Plane<T> out;
+    Plane<const T> y;
+    i64 channels, columns, out_height, out_width;
+    Activation act;
+    T* scratch;  // winograd_scratch numbers
+};
+
 template <class T>
 struct ImageMath {
     void (*correlate)(const Correlation<T>&);
+    void (*winograd)(const Winograd<T>&);
+    i64 (*winograd_scratch)(i64 channels, i64 columns);
     void (*filter_gradient)(const FilterGradient<T>&);
     // to[i] = the parts' sum at i, added in order; parts lie `apart` from each other.
     void (*sum_parts)(const T* parts, i64 apart, i64 count, i64 numbers, T* to);

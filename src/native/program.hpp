@@ -129,6 +129,9 @@ private:
         i64 weights, bias, x;
         Packing packing, back_packing;
         Memory<T> panels, bias_panel, back_panels, sums;
+        // Where Winograd's way is taken, W is turned instead, in planes of so many numbers.
+        bool turned, back_turned;
+        i64 plane, back_plane;
         Windows windows;
         std::vector<Windows> back;
         std::vector<Run> runs;
@@ -187,11 +190,16 @@ private:
     void run_images(const Segment& segment, const Batch& batch);
     void run_image_op(const Op& op, const Batch& batch, const Sample& sample);
     T* numbers(i64 slot, const Sample& sample) const;
+    Plane<T> plane(i64 slot, const Sample& sample) const;
     void run_dropout(const Dropout& op, i64 row, i64 row_end);
     void next_noise();
     i64 parts_of(i64 rows) const;
     void check_windows(const Windows& windows, const Slot& slot) const;
     void pack_filters(const Filters& filters);
+    void pack_turned(const Filters& filters, bool back);
+    void correlate_turned(const Conv& conv, const Correlate& op, const Sample& sample);
+    void correlate_turned_back(const Conv& conv, const CorrelateBack& op, const Sample& sample);
+    bool can_turn(const ConvShape& shape, i64 channels, i64 columns) const;
     const T* filter_sums(const Filters& filters, i64 rows);
     void update_filters(const Filters& filters, const Batch& batch, const Update<T>& step,
                         bool repack);

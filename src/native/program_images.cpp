@@ -63,8 +63,10 @@ i64 Program<T>::convolution(i64 weights, i64 bias, const ConvShape& shape, i64 x
         throw std::invalid_argument("program: a layer's parameters lie outside the buffer");
     Conv made{shape, weights, bias, x, forward_packing(shape, math_.lanes, math_.panel),
               {}, {nullptr, std::free}, {nullptr, std::free}, {nullptr, std::free},
-              {nullptr, std::free}, {}, {}, {}, 0, 0, 0, 0};
-    made.panels = aligned_zeros<T>(made.packing.size);
+              {nullptr, std::free}, false, false, 0, 0, {}, {}, {}, 0, 0, 0, 0};
+    made.turned = can_turn(shape, shape.channels, shape.filters);
+    made.plane = shape.channels * round_up(shape.filters, math_.lanes);
+    made.panels = aligned_zeros<T>(made.turned ? 16 * made.plane : made.packing.size);
     made.bias_panel = aligned_zeros<T>(round_up(shape.filters, math_.panel));
     convs_.push_back(std::move(made));
     const i64 id = static_cast<i64>(convs_.size()) - 1;
@@ -87,7 +89,9 @@ template <class T>
 void Program<T>::correlate_back(i64 conv, i64 dout, i64 dx, i64 output, Activation act) {
     Conv& c = convs_.at(static_cast<std::size_t>(conv));
     c.back_packing = back_packing(c.shape, math_.lanes, math_.panel);
-    c.back_panels = aligned_zeros<T>(c.back_packing.size);
+    c.back_turned = can_turn(c.shape, c.shape.filters, c.shape.channels);
+    c.back_plane = c.shape.filters * round_up(c.shape.channels, math_.lanes);
+    c.back_panels = aligned_zeros<T>(c.back_turned ? 16 * c.back_plane : c.back_packing.size);
     c.back = back_windows(c.shape, at(dout).lay, at(dx).lay, at(output < 0 ? dx : output).lay,
                           math_.panel);
     for (const Windows& windows : c.back) check_windows(windows, at(dout));
@@ -148,20 +152,22 @@ T* Program<T>::numbers(i64 slot, const Sample& sample) const {
     return s.local < 0 ? s.sample(sample.row) : sample.local + s.local;
 }
 
+// An image of this sample, from its first pixel on; without a slot, nothing.
+template <class T>
+Plane<T> Program<T>::plane(i64 slot, const Sample& sample) const {
+    if (slot < 0) return {nullptr, 0, 0};
+    const Lay& lay = at(slot).lay;
+    return {numbers(slot, sample) + lay.origin, lay.line, lay.pixel};
+}
+
 template <class T>
 void Program<T>::run_image_op(const Op& op, const Batch& batch, const Sample& sample) {
     const auto from = [&](i64 id) { return numbers(id, sample); };
-    const auto writing = [&](i64 id) -> Plane<T> {
-        if (id < 0) return {nullptr, 0, 0};
-        const Lay& lay = at(id).lay;
-        return {from(id) + lay.origin, lay.line, lay.pixel};
-    };
-    const auto reading = [&](i64 id) -> Plane<const T> {
-        const Plane<T> plane = writing(id);
-        return {plane.data, plane.line, plane.pixel};
-    };
+    const auto writing = [&](i64 id) { return plane(id, sample); };
+    const auto reading = [&](i64 id) { return to_read(plane(id, sample)); };
     if (const Correlate* f = std::get_if<Correlate>(&op)) {
         const Conv& c = convs_[static_cast<std::size_t>(f->conv)];
+        if (c.turned) return correlate_turned(c, *f, sample);
         const Windows& w = c.windows;
         math_.images.correlate({from(c.x), c.panels.get(), c.bias_panel.get(),
                                 from(f->out), nullptr, w.places.data(),
@@ -169,6 +175,7 @@ void Program<T>::run_image_op(const Op& op, const Batch& batch, const Sample& sa
                                 static_cast<i64>(w.taps.size()), w.depth, c.shape.filters, f->act});
     } else if (const CorrelateBack* b = std::get_if<CorrelateBack>(&op)) {
         const Conv& c = convs_[static_cast<std::size_t>(b->conv)];
+        if (c.back_turned) return correlate_turned_back(c, *b, sample);
         const bool act = b->output >= 0;
         for (const Windows& w : c.back) {
             math_.images.correlate({from(b->dout), c.back_panels.get() + w.start, nullptr,
@@ -228,6 +235,7 @@ void Program<T>::run_image_op(const Op& op, const Batch& batch, const Sample& sa
     template void Program<T>::pool(const PoolShape&, i64, i64, i64);                             \
     template void Program<T>::pool_back(const PoolShape&, i64, i64, i64, i64, Activation);       \
     template i64 Program<T>::parts_of(i64) const;                                                \
+    template Plane<T> Program<T>::plane(i64, const Sample&) const;                               \
     template void Program<T>::run_images(const Segment&, const Batch&);
 
 ZK_IMAGES(float)

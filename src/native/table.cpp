@@ -14,6 +14,7 @@ void fill(Kernels& table) {
     add_optimizers(table);
     add_pack(table);
     add_pool(table);
+    add_winograd(table);
 }
 
 }  // namespace zk::ZK_ISA

@@ -16,5 +16,6 @@ void add_loss(Kernels& table);
 void add_optimizers(Kernels& table);
 void add_pack(Kernels& table);
 void add_pool(Kernels& table);
+void add_winograd(Kernels& table);
 
 }  // namespace zk::ZK_ISA

@@ -31,13 +31,6 @@ i64 depth_of(const std::vector<Tap>& taps) {
     return depth;
 }
 
-// Where column `column` of row `k` of a matrix lies when it is packed in panels.
-i64 packed_at(i64 k, i64 column, i64 depth, i64 columns, i64 lanes, i64 panel) {
-    const i64 first = column / panel * panel;
-    const i64 width = columns - first <= lanes ? lanes : panel;
-    return first * depth + k * width + (column - first);
-}
-
 // The rows or columns of W that meet the pixels with this remainder, in the order in which dy lies.
 struct Meeting {
     std::vector<i64> entries;
@@ -65,6 +58,12 @@ void each_class(const ConvShape& s, F&& f) {
 i64 packed_columns(i64 columns, i64 panel) { return (columns + panel - 1) / panel * panel; }
 
 }  // namespace
+
+i64 packed_at(i64 k, i64 column, i64 depth, i64 columns, i64 lanes, i64 panel) {
+    const i64 first = column / panel * panel;
+    const i64 width = columns - first <= lanes ? lanes : panel;
+    return first * depth + k * width + (column - first);
+}
 
 Windows forward_windows(const ConvShape& s, const Lay& x, const Lay& y) {
     Windows made;

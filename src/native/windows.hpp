@@ -46,6 +46,9 @@ std::vector<Windows> back_windows(const ConvShape& shape, const Lay& dy, const L
 // The windows of a line of places, for the gradient of W.
 std::vector<Run> window_runs(const ConvShape& shape, const Lay& x, const Lay& dy);
 
+// Where row `k` of a column lies when a matrix is packed in panels of columns.
+i64 packed_at(i64 k, i64 column, i64 depth, i64 columns, i64 lanes, i64 panel);
+
 Packing forward_packing(const ConvShape& shape, i64 lanes, i64 panel);
 Packing back_packing(const ConvShape& shape, i64 lanes, i64 panel);
 

@@ -53,6 +53,16 @@ def one_geometry(rng: np.random.Generator, dtype: Any) -> zk.Network:
     return build(rng, layers, (channels, height, width), dtype)
 
 
+def one_of_many_channels(rng: np.random.Generator, dtype: Any) -> zk.Network:
+    """3x3 with stride 1 and enough channels for Winograd's way, whole vectors of them or not."""
+    between, filters = (int(n) for n in rng.choice([15, 16, 17, 24, 31, 32, 40, 48, 64, 65], 2))
+    pad = (int(rng.integers(0, 4)), int(rng.integers(0, 3)))
+    height, width = (int(n) for n in rng.integers(3, 24, 2))
+    layers: list[Any] = [zk.Convolution(between, 1), pick(rng)]
+    layers += [zk.Convolution(filters, 3, pad=pad), pick(rng), zk.Flatten()]
+    return build(rng, layers, (2, height, width), dtype)
+
+
 def pick(rng: np.random.Generator) -> zk.layers.Layer:
     kinds = (zk.ReLU, zk.Tanh, zk.Sigmoid, zk.Identity)
     return kinds[int(rng.integers(len(kinds)))]()

@@ -16,7 +16,14 @@ from engine_cases import (
     unit,
     using,
 )
-from image_cases import build, one_geometry, random_conv_net, random_images, random_pool
+from image_cases import (
+    build,
+    one_geometry,
+    one_of_many_channels,
+    random_conv_net,
+    random_images,
+    random_pool,
+)
 
 import zerokara as zk
 from zerokara.engine.inference import compile_inference
@@ -46,12 +53,13 @@ def predicted(net: zk.Network, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_random_geometries(isa, dtype, rng):
+@pytest.mark.parametrize(("make", "count"), [(one_geometry, 120), (one_of_many_channels, 40)])
+def test_random_geometries(isa, dtype, make, count, rng):
     """Forward, the gradient of the images and that of the filters, in one step each."""
     compared = asked = 0
     with using(isa):
-        for number in range(120):
-            net = one_geometry(rng, dtype)
+        for number in range(count):
+            net = make(rng, dtype)
             rows = (1, 2, 3, 5)[number % 4]
             x, t = random_images(rng, net, rows)
             got, want = predicted(net, x)
@@ -167,6 +175,24 @@ def test_the_first_of_equal_numbers_has_the_gradient(dtype):
         compiled(net, zk.SGD(1.0), x[:1], t, 1)([0])
         eager_step(truth, zk.SGD(1.0), x[:1], t)([0])
         np.testing.assert_allclose(net.flat_params, truth.flat_params, rtol=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_by_winograds_way_what_is_not_finite_stays_so(value, rng):
+    """An infinity may come out as NaN, also beside it: in the same square of two by two results."""
+    net = build(rng, [zk.Convolution(16, 3, pad=1), zk.Flatten()], (16, 8, 8), np.float32)
+    x = rng.normal(size=(3, 16, 8, 8)).astype(np.float32)
+    x[1, 5, 2, 5] = value
+    inference = compile_inference(net)
+    assert inference is not None
+    with np.errstate(invalid="ignore"):
+        got, want = inference(x), net.forward(x)
+    lost = np.isfinite(got) & ~np.isfinite(want)
+    assert not lost.any()
+    spread = (~np.isfinite(got)).reshape(3, 16, 8, 8)
+    assert not spread[[0, 2]].any()
+    assert spread[1].any(axis=0).sum() <= 16
+    np.testing.assert_allclose(got[np.isfinite(got)], want[np.isfinite(got)], atol=1e-4)
 
 
 def test_images_of_bytes_and_of_floats_give_the_same(rng):
