@@ -58,7 +58,7 @@ doctor: $(VENV)/dev.stamp ## prove the gradient doctor: planted defects, 10,000 
 # report has to come past pytest's capture.
 SANITIZE := build/sanitize
 SANITIZED := $(wildcard tests/test_native*.py) $(addprefix tests/engine/test_engine_, \
-  kernels.py maths.py nonfinite.py predict.py python_layers.py)
+  images.py kernels.py maths.py nonfinite.py predict.py python_layers.py)
 sanitize: $(VENV)/dev.stamp ## run the native tests under the address and undefined-behaviour sanitizers
 	@$(CXX) -print-file-name=libasan.so | grep -q / || { \
 	  echo "make sanitize: $(CXX) has no libasan.so; use g++ (CXX=g++) with its sanitizer library"; exit 1; }

@@ -258,6 +258,7 @@ void check_rows(const Math<T>& math, const Shape& s) {
     }
 }
 
+#include "check_images.hpp"
 #include "check_more.hpp"
 
 }  // namespace
