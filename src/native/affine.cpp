@@ -66,6 +66,14 @@ void add_bias(const AffineForward<T>& op, i64 row, i64 row_end, i64 j, i64 width
         const Vector<T> bias = rest >= kLanes<T> ? load(op.bias + c)
                                : rest > 0        ? load_part(op.bias + c, rest)
                                                  : Vector<T>{};
+        if (op.scale != nullptr) {
+            const Vector<T> scale = load(op.scale + c);
+            for (i64 i = row; i < row_end; ++i) {
+                T* y = op.y + i * op.y_row + c;
+                store(y, activate<T, act>(load(y) * scale + bias));
+            }
+            continue;
+        }
         for (i64 i = row; i < row_end; ++i) {
             T* y = op.y + i * op.y_row + c;
             store(y, activate<T, act>(load(y) + bias));

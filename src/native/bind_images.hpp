@@ -59,7 +59,7 @@ inline zk::PoolShape pool_shape(bool greatest, const Size& x, const Pair& out, c
 }
 
 // `Self` holds the program as `program`, and in `owners` what must live as long.
-template <class Self>
+template <class T, class Self>
 void def_images(nb::class_<Self>& type) {
     using zk::Activation;
     type.def("image", [](Self& s, i64 offset, i64 row, Size size, i64 origin, i64 line, i64 pixel,
@@ -69,7 +69,9 @@ void def_images(nb::class_<Self>& type) {
         return s.program.image(offset, row, channels, height, width, {origin, line, pixel}, local);
     }, "offset"_a, "row"_a, "size"_a, "origin"_a, "line"_a, "pixel"_a, "local"_a);
     type.def("locals", [](Self& s, i64 size) { s.program.locals(size); }, "size"_a);
-    type.def("segment", [](Self& s, bool images) { s.program.segment(images); }, "images"_a);
+    type.def("segment", [](Self& s, int kind) {
+        s.program.segment(static_cast<typename decltype(s.program)::Kind>(kind));
+    }, "kind"_a);
     type.def("to_image", [](Self& s, i64 from, i64 to) { s.program.to_image(from, to); }, "source"_a,
              "to"_a);
     type.def("from_image", [](Self& s, i64 from, i64 to) { s.program.from_image(from, to); },
@@ -79,9 +81,9 @@ void def_images(nb::class_<Self>& type) {
         return s.program.convolution(weights, bias,
                                      conv_shape(given, out, size, stride, pad, dilation), x);
     }, "weights"_a, "bias"_a, "x"_a, "given"_a, "out"_a, "size"_a, "stride"_a, "pad"_a, "dilation"_a);
-    type.def("correlate", [](Self& s, i64 conv, i64 out, int act) {
-        s.program.correlate(conv, out, static_cast<Activation>(act));
-    }, "conv"_a, "out"_a, "act"_a);
+    type.def("correlate", [](Self& s, i64 conv, i64 out, int act, i64 norm) {
+        s.program.correlate(conv, out, static_cast<Activation>(act), norm);
+    }, "conv"_a, "out"_a, "act"_a, "norm"_a);
     type.def("correlate_back", [](Self& s, i64 conv, i64 dout, i64 dx, i64 output, int act) {
         s.program.correlate_back(conv, dout, dx, output, static_cast<Activation>(act));
     }, "conv"_a, "dout"_a, "dx"_a, "output"_a, "act"_a);
@@ -100,6 +102,26 @@ void def_images(nb::class_<Self>& type) {
                             winner, output, static_cast<Activation>(act));
     }, "greatest"_a, "given"_a, "out_size"_a, "size"_a, "stride"_a, "pad"_a, "dout"_a, "dx"_a,
        "winner"_a, "output"_a, "act"_a);
+    using Running = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+    type.def("normalization", [](Self& s, i64 gamma, i64 beta, nb::object mean, nb::object variance,
+                                 double keep, double take, double eps) {
+        const auto first = nb::cast<Running>(mean, false), second = nb::cast<Running>(variance, false);
+        if (first.shape(0) != second.shape(0))
+            throw std::invalid_argument("program: running values of two lengths");
+        s.owners.push_back(std::move(mean));
+        s.owners.push_back(std::move(variance));
+        return s.program.normalization(gamma, beta, static_cast<i64>(first.shape(0)), first.data(),
+                                       second.data(), keep, take, eps);
+    }, "gamma"_a, "beta"_a, "mean"_a, "variance"_a, "keep"_a, "take"_a, "eps"_a);
+    type.def("normalize", [](Self& s, i64 norm, i64 x, i64 normal, i64 out, int act) {
+        s.program.normalize(norm, x, normal, out, static_cast<Activation>(act));
+    }, "norm"_a, "x"_a, "normal"_a, "out"_a, "act"_a);
+    type.def("rescale", [](Self& s, i64 norm, i64 x, i64 out, int act) {
+        s.program.rescale(norm, x, out, static_cast<Activation>(act));
+    }, "norm"_a, "x"_a, "out"_a, "act"_a);
+    type.def("normalize_back", [](Self& s, i64 norm, i64 dout, i64 normal, i64 dx) {
+        s.program.normalize_back(norm, dout, normal, dx);
+    }, "norm"_a, "dout"_a, "normal"_a, "dx"_a);
     using State = nb::ndarray<std::uint64_t, nb::shape<2>, nb::c_contig, nb::device::cpu>;
     type.def("dropout", [](Self& s, i64 x, i64 out, i64 noise, double ratio, double factor,
                            nb::object state) {

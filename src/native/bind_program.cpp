@@ -263,9 +263,9 @@ void def_program(nb::module_& m, const char* name) {
     type.def("gather", [](Self& s, i64 source, i64 to, bool may_alias) {
         s.program.gather(source, to, may_alias);
     }, "source"_a, "to"_a, "may_alias"_a);
-    type.def("affine", [](Self& s, i64 layer, i64 input, i64 output, int act) {
-        s.program.affine(layer, input, output, static_cast<Activation>(act));
-    }, "layer"_a, "input"_a, "output"_a, "act"_a);
+    type.def("affine", [](Self& s, i64 layer, i64 input, i64 output, int act, i64 norm) {
+        s.program.affine(layer, input, output, static_cast<Activation>(act), norm);
+    }, "layer"_a, "input"_a, "output"_a, "act"_a, "norm"_a);
     type.def("affine_back", [](Self& s, i64 layer, i64 dout, i64 dx, i64 output, int act) {
         s.program.affine_back(layer, dout, dx, output, static_cast<Activation>(act));
     }, "layer"_a, "dout"_a, "dx"_a, "output"_a, "act"_a);
@@ -276,7 +276,7 @@ void def_program(nb::module_& m, const char* name) {
     type.def("loss", [](Self& s, int kind, i64 scores, i64 gradient) {
         s.program.loss(static_cast<zk::LossKind>(kind), scores, gradient);
     }, "kind"_a, "scores"_a, "gradient"_a);
-    zk_bind::def_images(type);
+    zk_bind::def_images<T>(type);
     type.def("call", [](Self& s, i64 id) { s.program.call(id); }, "id"_a);
     type.def("gradient", [](Self& s, i64 layer, i64 dout) { s.program.gradient(layer, dout); },
              "layer"_a, "dout"_a);

@@ -77,6 +77,7 @@ inline void tile(const Correlation<T>& op, const Place* at, i64 j, const Part& p
         for (int v = 0; v < vectors; ++v) {
             const i64 c = j + v * kLanes<T>;
             Vector<T> value = sum[r][v];
+            if (part.last && op.scale != nullptr) value = value * load(op.scale + c);
             if (part.last && op.bias != nullptr) value = value + load(op.bias + c);
             if (relu) {
                 value = op.y == nullptr ? activate<T, Activation::relu>(value)

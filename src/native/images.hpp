@@ -23,13 +23,15 @@ struct Tap {
     i64 from, depth;
 };
 
-// out[place] = act(b + sum over taps of x * W), or, with `y`, (sum) * act'(y): one sample. W is in
+// out[place] = act(b + sum over taps of x * W), the sum times `scale` where there is one, or, with
+// `y`, (sum) * act'(y): one sample. W is in
 // panels of columns as for affine products, its depth in the order of the taps.
 template <class T>
 struct Correlation {
     const T* x;
     const T* panels;
-    const T* bias;  // whole vectors; null: none
+    const T* bias;   // whole vectors; null: none
+    const T* scale;  // whole vectors; null: none
     T* out;
     const T* y;
     const Place* places;
@@ -102,12 +104,69 @@ template <class T>
 struct Winograd {
     Plane<const T> x;
     const T* panels;
-    const T* bias;  // whole vectors; null: none, and no activation
+    const T* bias;   // whole vectors; null: none, and no activation
+    const T* scale;  // whole vectors; null: none
     Plane<T> out;
     Plane<const T> y;
     i64 channels, columns, out_height, out_width;
     Activation act;
     T* scratch;  // winograd_scratch numbers
+};
+
+// How many numbers a column has: one a row, or in images one a pixel.
+struct Places {
+    i64 rows, height, width;
+};
+
+// Where they are: data[r * row + y * line + x * pixel].
+template <class T>
+struct Grid {
+    T* data;
+    i64 row, line, pixel;
+};
+
+// Batch normalization of whole columns: y = act(normal * gamma + beta). With `own` by the batch's
+// mean and variance, which the running ones follow; else by those. `scale`, in whole vectors, is
+// 1 / standard deviation, for the way back.
+template <class T>
+struct Normalize {
+    Places places;
+    Grid<const T> x;
+    Grid<T> normal, y;
+    i64 columns;
+    const T* gamma;
+    const T* beta;
+    T* running_mean;
+    T* running_variance;
+    T* scale;
+    T keep, take, eps;
+    bool own;
+    Activation act;
+};
+
+template <class T>
+struct NormalizeBack {
+    Places places;
+    Grid<const T> dy, normal;
+    Grid<T> dx;  // null: not needed
+    i64 columns;
+    const T* gamma;
+    const T* scale;
+    T* dgamma;
+    T* dbeta;
+    bool own;
+};
+
+// Batch normalization by running values: y = act(x * scale + shift), both in whole vectors.
+template <class T>
+struct Rescale {
+    Places places;
+    Grid<const T> x;
+    Grid<T> y;
+    i64 columns;
+    const T* scale;
+    const T* shift;
+    Activation act;
 };
 
 template <class T>
@@ -120,6 +179,10 @@ struct ImageMath {
     void (*sum_parts)(const T* parts, i64 apart, i64 count, i64 numbers, T* to);
     void (*pool)(const PoolShape&, const Pooling<T>&);
     void (*pool_back)(const PoolShape&, const Pooling<T>&);
+    // Columns are cut at multiples of the lanes.
+    void (*normalize)(const Normalize<T>&, i64 column, i64 column_end);
+    void (*normalize_back)(const NormalizeBack<T>&, i64 column, i64 column_end);
+    void (*rescale)(const Rescale<T>&);
     // A sample (channels, height * width) as an image, and back.
     void (*to_image)(const T* from, i64 channels, i64 height, i64 width, Plane<T> to);
     void (*from_image)(Plane<const T> from, i64 channels, i64 height, i64 width, T* to);

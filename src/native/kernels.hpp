@@ -34,7 +34,7 @@ enum class OptimizerKind : int { sgd, momentum, nesterov, adagrad, rmsprop, adam
 // Matrices below are rows in an arena: element (i, j) at data[i * row + j], with `row` so padded
 // that whole vectors may be read and written past the last column.
 
-// y = act(x W + b). `weights` is W as it is stored, (inputs, outputs) dense; `packed` is W in panels
+// y = act(x W + b) or, with `scale`, act((x W) * scale + b). `weights` is W as it is stored, (inputs, outputs) dense; `packed` is W in panels
 // (pack_forward). A batch of a few rows reads `weights`, a larger one `packed`.
 template <class T>
 struct AffineForward {
@@ -43,6 +43,7 @@ struct AffineForward {
     const T* weights;
     const T* packed;
     const T* bias;
+    const T* scale;  // whole vectors; null: none
     T* y;
     i64 y_row;
     i64 inputs, outputs;

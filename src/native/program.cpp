@@ -57,6 +57,7 @@ void Program<T>::predict(const std::vector<Source>& sources, i64 rows, T* out,
     const bool few = rows <= math_.few_rows;
     const int threads = threads_for(flops_a_row_ * static_cast<double>(rows));
     pack(threads, few);
+    fold_norms();
     const Slot result = slots_.at(static_cast<std::size_t>(result_));
     for (i64 first = 0; first < rows; first += max_rows_) {
         const i64 count = std::min(max_rows_, rows - first);

@@ -64,11 +64,12 @@ public:
 
     // Building. Slots and layers are known by the numbers that these return. A segment is what a
     // thread does with its samples before it waits for others.
-    void segment(bool images);
+    enum class Kind { rows, images, columns };
+    void segment(Kind kind);
     i64 slot(i64 offset, i64 row, i64 columns);
     i64 layer(i64 weights, i64 bias, i64 inputs, i64 outputs, i64 input, bool needs_back);
     void gather(i64 source, i64 to, bool may_alias);
-    void affine(i64 layer, i64 input, i64 output, Activation act);
+    void affine(i64 layer, i64 input, i64 output, Activation act, i64 norm);
     void affine_back(i64 layer, i64 dout, i64 dx, i64 output, Activation act);
     void elementwise(Elementwise kind, i64 a, i64 b, i64 out, Activation act);
     void loss(LossKind kind, i64 scores, i64 gradient);
@@ -76,6 +77,16 @@ public:
     // Dropout's noise is that of layers/dropout.py; `state` is its (seed, passes), which is counted
     // up at each step. Null: inference, where all numbers are multiplied by `factor`.
     void dropout(i64 x, i64 out, i64 noise, double ratio, double factor, std::uint64_t* state);
+
+    // Batch normalization of all rows at once, in a segment of columns. The running values are the
+    // layer's own; gamma and beta lie in the flat buffers, as do their gradients.
+    i64 normalization(i64 gamma, i64 beta, i64 columns, T* mean, T* variance, double keep,
+                      double take, double eps);
+    void normalize(i64 norm, i64 x, i64 normal, i64 out, Activation act);
+    // The same in inference, where running values make it a scale and a shift; an affine layer or a
+    // convolution in front takes them in its stride, given `norm` (-1: none).
+    void rescale(i64 norm, i64 x, i64 out, Activation act);
+    void normalize_back(i64 norm, i64 dout, i64 normal, i64 dx);
 
     // Images: slots that hold (channels, height, width) pixel by pixel, `lay` within a row.
     // A local image has a row in each thread's memory, of `locals` numbers, and none in the arena:
@@ -85,7 +96,7 @@ public:
     void to_image(i64 from, i64 to);
     void from_image(i64 from, i64 to);
     i64 convolution(i64 weights, i64 bias, const ConvShape& shape, i64 x);
-    void correlate(i64 conv, i64 out, Activation act);
+    void correlate(i64 conv, i64 out, Activation act, i64 norm);
     void correlate_back(i64 conv, i64 dout, i64 dx, i64 output, Activation act);
     void filter_gradient(i64 conv, i64 dout);  // W's and b's, and their update
     void pool(const PoolShape& shape, i64 x, i64 out, i64 winner);
@@ -141,24 +152,36 @@ private:
     // Filters [first, end) of a convolution: those of one panel.
     struct Filters { i64 conv, first, end; };
     struct Gather { i64 source, to; bool may_alias; i64 offset, row; };
-    struct Affine { i64 layer, input, output; Activation act; };
+    struct Affine { i64 layer, input, output; Activation act; i64 norm; };
     struct AffineBack { i64 layer, dout, dx, output; Activation act; };
     struct Entrywise { Elementwise kind; i64 a, b, out; Activation act; };
     struct Loss { LossKind kind; i64 scores, gradient; };
     struct Call { i64 id; };
     struct Dropout { i64 x, out, noise; double ratio, factor; std::uint64_t* state; std::uint64_t seed, pass; };
+    struct Norm {
+        i64 gamma, beta, columns;
+        T* mean;
+        T* variance;
+        double keep, take, eps;
+        Memory<T> scale, shift;
+        i64 bias;  // of the layer that it is folded into; -1: none
+    };
+    struct Rescale { i64 norm, x, out; Activation act; };
+    struct Normalize { i64 norm, x, normal, out; Activation act; };
+    struct NormalizeBack { i64 norm, dout, normal, dx; };
     struct ToImage { i64 from, to; };
     struct FromImage { i64 from, to; };
-    struct Correlate { i64 conv, out; Activation act; };
+    struct Correlate { i64 conv, out; Activation act; i64 norm; };
     struct CorrelateBack { i64 conv, dout, dx, output; Activation act; };
     struct FilterGradient { i64 conv, dout; };
     struct Pool { PoolShape shape; i64 x, out, winner; };
     struct PoolBack { PoolShape shape; i64 dout, dx, winner, output; Activation act; };
     using Op = std::variant<Gather, Affine, AffineBack, Entrywise, Loss, Call, Dropout, ToImage,
-                            FromImage, Correlate, CorrelateBack, FilterGradient, Pool, PoolBack>;
-    // Calls that run together; of samples one by one where they are on images.
+                            FromImage, Correlate, CorrelateBack, FilterGradient, Pool, PoolBack,
+                            Normalize, NormalizeBack, Rescale>;
+    // Calls that run together, for chunks of rows, sample by sample, or column by column.
     struct Segment {
-        bool images;
+        Kind kind;
         std::vector<Op> ops;
         bool has_sums = false;  // filter gradients, which are summed in parts of the batch
     };
@@ -188,6 +211,12 @@ private:
     void run_rows(const std::vector<Op>& ops, const Batch& batch);
     void run_columns(const std::vector<Op>& ops, const Batch& batch);
     void run_images(const Segment& segment, const Batch& batch);
+    void run_whole_columns(const Segment& segment, const Batch& batch);
+    void fold_norms();
+    void fold_into(i64 norm, i64 bias);
+    const T* scale_of(i64 norm) const;
+    void run_rescale(const Rescale& op, const Batch& batch, i64 row, i64 row_end, T* local);
+    void run_norm(const Op& op, const Batch& batch, i64 column, i64 column_end);
     void run_image_op(const Op& op, const Batch& batch, const Sample& sample);
     T* numbers(i64 slot, const Sample& sample) const;
     Plane<T> plane(i64 slot, const Sample& sample) const;
@@ -233,6 +262,7 @@ private:
     std::vector<Memory<T>> locals_;
     i64 local_size_ = 0;
     std::vector<Conv> convs_;
+    std::vector<Norm> norms_;
     std::vector<Filters> filters_;
     std::vector<Range> ranges_;
     std::vector<Block> blocks_;

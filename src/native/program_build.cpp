@@ -41,14 +41,14 @@ i64 Program<T>::layer(i64 weights, i64 bias, i64 inputs, i64 outputs, i64 input,
 
 template <class T>
 void Program<T>::add_op(Op op) {
-    if (segments_.empty()) segments_.push_back({false, {}});
+    if (segments_.empty()) segments_.push_back({Kind::rows, {}});
     Segment& segment = segments_.back();
     segment.has_sums |= std::holds_alternative<FilterGradient>(op);
     segment.ops.push_back(op);
 }
 
 template <class T>
-void Program<T>::segment(bool images) { segments_.push_back({images, {}}); }
+void Program<T>::segment(Kind kind) { segments_.push_back({kind, {}}); }
 
 template <class T>
 void Program<T>::gather(i64 source, i64 to, bool may_alias) {
@@ -57,10 +57,11 @@ void Program<T>::gather(i64 source, i64 to, bool may_alias) {
 }
 
 template <class T>
-void Program<T>::affine(i64 layer, i64 input, i64 output, Activation act) {
+void Program<T>::affine(i64 layer, i64 input, i64 output, Activation act, i64 norm) {
     const Layer& of = layers_.at(static_cast<std::size_t>(layer));
     flops_a_row_ += 2.0 * static_cast<double>(of.inputs) * static_cast<double>(of.outputs);
-    add_op(Affine{layer, input, output, act});
+    fold_into(norm, of.bias);
+    add_op(Affine{layer, input, output, act, norm});
 }
 
 template <class T>

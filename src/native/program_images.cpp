@@ -76,13 +76,14 @@ i64 Program<T>::convolution(i64 weights, i64 bias, const ConvShape& shape, i64 x
 }
 
 template <class T>
-void Program<T>::correlate(i64 conv, i64 out, Activation act) {
+void Program<T>::correlate(i64 conv, i64 out, Activation act, i64 norm) {
     Conv& c = convs_.at(static_cast<std::size_t>(conv));
     c.windows = forward_windows(c.shape, at(c.x).lay, at(out).lay);
     check_windows(c.windows, at(c.x));
     flops_a_row_ += 2.0 * static_cast<double>(c.windows.depth * c.shape.filters) *
                     static_cast<double>(c.windows.places.size());
-    add_op(Correlate{conv, out, act});
+    fold_into(norm, c.bias);
+    add_op(Correlate{conv, out, act, norm});
 }
 
 template <class T>
@@ -169,7 +170,9 @@ void Program<T>::run_image_op(const Op& op, const Batch& batch, const Sample& sa
         const Conv& c = convs_[static_cast<std::size_t>(f->conv)];
         if (c.turned) return correlate_turned(c, *f, sample);
         const Windows& w = c.windows;
-        math_.images.correlate({from(c.x), c.panels.get(), c.bias_panel.get(),
+        const T* const bias = f->norm < 0 ? c.bias_panel.get()
+                                          : norms_[static_cast<std::size_t>(f->norm)].shift.get();
+        math_.images.correlate({from(c.x), c.panels.get(), bias, scale_of(f->norm),
                                 from(f->out), nullptr, w.places.data(),
                                 static_cast<i64>(w.places.size()), w.taps.data(),
                                 static_cast<i64>(w.taps.size()), w.depth, c.shape.filters, f->act});
@@ -178,7 +181,7 @@ void Program<T>::run_image_op(const Op& op, const Batch& batch, const Sample& sa
         if (c.back_turned) return correlate_turned_back(c, *b, sample);
         const bool act = b->output >= 0;
         for (const Windows& w : c.back) {
-            math_.images.correlate({from(b->dout), c.back_panels.get() + w.start, nullptr,
+            math_.images.correlate({from(b->dout), c.back_panels.get() + w.start, nullptr, nullptr,
                                     from(b->dx), act ? from(b->output) : nullptr,
                                     w.places.data(), static_cast<i64>(w.places.size()),
                                     w.taps.data(), static_cast<i64>(w.taps.size()), w.depth,
@@ -218,6 +221,8 @@ void Program<T>::run_image_op(const Op& op, const Batch& batch, const Sample& sa
         else if (e->kind == Elementwise::activate_back) math_.activate_back(call, 0, out.height);
         else if (e->kind == Elementwise::add) math_.add(call, 0, out.height);
         else if (e->kind == Elementwise::multiply) math_.multiply(call, 0, out.height);
+    } else if (const Rescale* s = std::get_if<Rescale>(&op)) {
+        run_rescale(*s, batch, sample.row, sample.row + 1, sample.local);
     } else if (const Gather* gather = std::get_if<Gather>(&op)) {
         run_gather(*gather, batch, sample.row, sample.row + 1);
     }
@@ -229,7 +234,7 @@ void Program<T>::run_image_op(const Op& op, const Batch& batch, const Sample& sa
     template void Program<T>::to_image(i64, i64);                                                \
     template void Program<T>::from_image(i64, i64);                                              \
     template i64 Program<T>::convolution(i64, i64, const ConvShape&, i64);                       \
-    template void Program<T>::correlate(i64, i64, Activation);                                   \
+    template void Program<T>::correlate(i64, i64, Activation, i64);                              \
     template void Program<T>::correlate_back(i64, i64, i64, i64, Activation);                    \
     template void Program<T>::filter_gradient(i64, i64);                                         \
     template void Program<T>::pool(const PoolShape&, i64, i64, i64);                             \

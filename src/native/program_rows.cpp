@@ -59,7 +59,8 @@ void Program<T>::run_segments(const Batch& batch, const Callback& callback) {
     for (const Segment& segment : segments_) {
         const std::vector<Op>& ops = segment.ops;
         if (const Call* call = std::get_if<Call>(&ops.front())) callback(call->id, batch.rows);
-        else if (segment.images) run_images(segment, batch);
+        else if (segment.kind == Kind::images) run_images(segment, batch);
+        else if (segment.kind == Kind::columns) run_whole_columns(segment, batch);
         else if (batch.threads > 1 && batch.rows < batch.threads * math_.tile_rows)
             run_columns(ops, batch);
         else run_rows(ops, batch);
@@ -177,7 +178,9 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
                                     at(a->input).row,
                                     buffers_.params + l.weights,
                                     l.forward_panels.get(),
-                                    buffers_.params + l.bias,
+                                    a->norm < 0 ? buffers_.params + l.bias
+                                                : norms_[static_cast<std::size_t>(a->norm)].shift.get(),
+                                    scale_of(a->norm),
                                     at(a->output).data,
                                     at(a->output).row,
                                     l.inputs,
@@ -216,6 +219,8 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
         }
     } else if (const Dropout* d = std::get_if<Dropout>(&op)) {
         run_dropout(*d, row, row_end);
+    } else if (const Rescale* s = std::get_if<Rescale>(&op)) {
+        run_rescale(*s, batch, row, row_end, nullptr);
     } else if (const Loss* loss = std::get_if<Loss>(&op)) {
         const Targets<T>& t = *batch.targets;
         const LossRows<T> call{loss->kind,

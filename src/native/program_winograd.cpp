@@ -62,7 +62,9 @@ void Program<T>::correlate_turned(const Conv& c, const Correlate& op, const Samp
     const ConvShape& s = c.shape;
     Plane<const T> x = to_read(plane(c.x, sample));
     x.data -= s.pad[0] * x.line + s.pad[1] * x.pixel;
-    math_.images.winograd({x, c.panels.get(), c.bias_panel.get(), plane(op.out, sample),
+    const T* const bias = op.norm < 0 ? c.bias_panel.get()
+                                      : norms_[static_cast<std::size_t>(op.norm)].shift.get();
+    math_.images.winograd({x, c.panels.get(), bias, scale_of(op.norm), plane(op.out, sample),
                            {nullptr, 0, 0}, s.channels, s.filters, s.out_height, s.out_width, op.act,
                            scratch<T>(math_.images.winograd_scratch(s.channels, s.filters))});
 }
@@ -75,7 +77,7 @@ void Program<T>::correlate_turned_back(const Conv& c, const CorrelateBack& op,
     Plane<const T> dy = to_read(plane(op.dout, sample));
     dy.data -= (2 - s.pad[0]) * dy.line + (2 - s.pad[1]) * dy.pixel;
     const bool act = op.output >= 0;
-    math_.images.winograd({dy, c.back_panels.get(), nullptr, plane(op.dx, sample),
+    math_.images.winograd({dy, c.back_panels.get(), nullptr, nullptr, plane(op.dx, sample),
                            to_read(plane(op.output, sample)), s.filters, s.channels, s.height,
                            s.width, act ? op.act : Activation::none,
                            scratch<T>(math_.images.winograd_scratch(s.filters, s.channels))});

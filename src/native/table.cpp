@@ -11,6 +11,7 @@ void fill(Kernels& table) {
     add_elementwise(table);
     add_layout(table);
     add_loss(table);
+    add_normalize(table);
     add_optimizers(table);
     add_pack(table);
     add_pool(table);

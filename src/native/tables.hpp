@@ -13,6 +13,7 @@ void add_gradient(Kernels& table);
 void add_elementwise(Kernels& table);
 void add_layout(Kernels& table);
 void add_loss(Kernels& table);
+void add_normalize(Kernels& table);
 void add_optimizers(Kernels& table);
 void add_pack(Kernels& table);
 void add_pool(Kernels& table);

@@ -145,8 +145,10 @@ void turn_results(const Winograd<T>& op, const Block<T>& block) {
                         store(to, activate_back<T, act>(value, load(of)));
                     } else if (op.bias == nullptr) {
                         store(to, value);
-                    } else {
+                    } else if (op.scale == nullptr) {
                         store(to, activate<T, act>(value + load(op.bias + c)));
+                    } else {
+                        store(to, activate<T, act>(value * load(op.scale + c) + load(op.bias + c)));
                     }
                 }
             }

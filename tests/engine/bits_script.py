@@ -19,6 +19,7 @@ SHAPES: dict[str, tuple[int, list[int], int, Any]] = {
     "wide, one row": (512, [700], 1, lambda: zk.SGD(0.01)),
     "images": (144, [], 30, zk.Adam),
     "images, few": (144, [], 2, lambda: zk.SGD(0.01, clip_norm=0.1)),
+    "normalized": (60, [40, 70], 50, lambda: zk.SGD(0.05)),
     "wide, clipped": (128, [512, 256], 64, lambda: zk.SGD(0.1, clip_norm=0.1)),
 }
 STEPS = 100
@@ -30,6 +31,8 @@ def make(name: str, dtype: Any = np.float32) -> tuple[zk.Network, Any, Any, np.n
     layers: list[Any] = []
     for width in widths:
         layers += [zk.Affine(width), zk.ReLU()]
+        if name == "normalized":
+            layers.insert(-1, zk.BatchNormalization())
     shape: Any = (inputs,)
     if name.startswith("images"):
         shape = (1, 12, 12)

@@ -84,7 +84,7 @@ void check_correlate(const Math<T>& math, i64 c, i64 f, i64 h, i64 w, i64 size, 
     for (i64 i = 0; i < size; ++i)
         for (i64 j = 0; j < size; ++j) taps.push_back({i * x.line + j * x.pixel, c});
     const i64 count = static_cast<i64>(places.size()), many = static_cast<i64>(taps.size());
-    const Correlation<T> op{x.data.data(), panels.data(), bias.data(), y.data.data(), nullptr,
+    const Correlation<T> op{x.data.data(), panels.data(), bias.data(), nullptr, y.data.data(), nullptr,
                             places.data(), count, taps.data(), many, depth, f, act};
     math.images.correlate(op);
     const double tolerance = kEps<T> * static_cast<double>(depth + 8) * 2;
@@ -169,7 +169,7 @@ void check_winograd(const Math<T>& math, i64 c, i64 f, i64 oh, i64 ow, Activatio
     }
     std::vector<T> bias(static_cast<std::size_t>(up(f, math.panel)), T(0.25));
     std::vector<T> scratch(static_cast<std::size_t>(math.images.winograd_scratch(c, f)));
-    Winograd<T> op{x.read(), panels.data(), bias.data(), y.plane(), {nullptr, 0, 0}, c, f, oh, ow,
+    Winograd<T> op{x.read(), panels.data(), bias.data(), nullptr, y.plane(), {nullptr, 0, 0}, c, f, oh, ow,
                    act, scratch.data()};
     math.images.winograd(op);
     Picture<T> out(f, oh, ow, 1, math.lanes), turned(f, oh, ow, 1, math.lanes);

@@ -143,7 +143,7 @@ void check_affine(const Math<T>& math, const Shape& s) {
     for (const Activation act : kActivations) for (const bool few : {false, true}) {
         const int number = static_cast<int>(act);
         Rows<T> y(s.rows, s.outputs), cut(s.rows, s.outputs);
-        AffineForward<T> op{&x.at(0, 0), x.row, &w.at(0),  forward.data(), &b.at(0), &y.at(0, 0),
+        AffineForward<T> op{&x.at(0, 0), x.row, &w.at(0),  forward.data(), &b.at(0), nullptr, &y.at(0, 0),
                             y.row,       s.inputs, s.outputs, act};
         math.affine(op, 0, s.rows, 0, s.outputs, few);
         op.y = &cut.at(0, 0);

@@ -20,6 +20,7 @@ from zerokara.engine.image_kernels import (
     PoolBack,
     ToImage,
 )
+from zerokara.engine.norm_kernels import Normalize, NormalizeBack, NormUse, Rescale
 from zerokara.engine.program import (
     Affine,
     AffineBack,
@@ -38,6 +39,7 @@ from zerokara.network import Network
 
 ACTIVATIONS = {"none": 0, "relu": 1, "sigmoid": 2, "tanh": 3}
 LOSSES = {"softmax": 0, "sigmoid": 1, "identity": 2}
+KINDS = {"rows": 0, "call": 0, "images": 1, "columns": 2}
 ENTRYWISE = {
     "activate": 0,
     "activate_back": 1,
@@ -66,16 +68,18 @@ def assemble(net: Network, plan: Plan, state: list[Array]) -> Any:
     program.locals(plan.local_size)
     numbers = {slot: _slot(program, plan, slot) for slot in plan.places}
     convolutions: dict[ConvolutionUse, int] = {}
+    norms: dict[NormUse, int] = {}
     layers = _layers(program, plan, numbers)
     begins = {segment.kernels[0]: segment.kind for segment in segments(plan)}
     for place, kernel in enumerate(plan.kernels):
         if kernel in begins:
-            program.segment(begins[kernel] == "images")
+            program.segment(KINDS[begins[kernel]])
         if isinstance(kernel, Gather):
             program.gather(kernel.source, numbers[kernel.out], _only_products_read(plan, kernel))
         elif isinstance(kernel, Affine):
             act = ACTIVATIONS[kernel.activation]
-            program.affine(layers[kernel.layer], numbers[kernel.x], numbers[kernel.out], act)
+            norm = _norm(program, kernel.norm, norms)
+            program.affine(layers[kernel.layer], numbers[kernel.x], numbers[kernel.out], act, norm)
         elif isinstance(kernel, AffineBack):
             y = -1 if kernel.y is None else numbers[kernel.y]
             act = ACTIVATIONS[kernel.activation]
@@ -91,6 +95,11 @@ def assemble(net: Network, plan: Plan, state: list[Array]) -> Any:
             program.loss(LOSSES[kernel.kind], scores, gradient)
         elif isinstance(kernel, Call):
             program.call(place)
+        elif isinstance(kernel, Normalize | NormalizeBack | Rescale):
+            _on_columns(program, kernel, numbers, norms)
+        elif isinstance(kernel, Correlate):
+            norm = _norm(program, kernel.norm, norms)
+            convolutions[kernel.use] = _correlate(program, kernel, numbers, norm)
         else:
             _on_images(program, kernel, numbers, convolutions)
     for each in plan.gradients:
@@ -111,6 +120,46 @@ def _slot(program: Any, plan: Plan, slot: Slot) -> int:
     return int(number)
 
 
+def _norm(program: Any, kernel: Kernel | None, norms: dict[NormUse, int]) -> int:
+    """The number of a batch normalization, which is made at its first kernel; -1 for none."""
+    if kernel is None:
+        return -1
+    assert isinstance(kernel, Normalize | NormalizeBack | Rescale)
+    use = kernel.use
+    if use not in norms:
+        numbers = (use.momentum, 1 - use.momentum, use.eps)
+        norms[use] = program.normalization(use.gamma, use.beta, use.mean, use.variance, *numbers)
+    return norms[use]
+
+
+def _on_columns(
+    program: Any,
+    kernel: Normalize | NormalizeBack | Rescale,
+    numbers: dict[Slot, int],
+    norms: dict[NormUse, int],
+) -> None:
+    norm = _norm(program, kernel, norms)
+    if isinstance(kernel, NormalizeBack):
+        dx = -1 if kernel.dx is None else numbers[kernel.dx]
+        program.normalize_back(norm, numbers[kernel.dout], numbers[kernel.normal], dx)
+        return
+    act = ACTIVATIONS[kernel.activation]
+    if isinstance(kernel, Rescale):
+        program.rescale(norm, numbers[kernel.x], numbers[kernel.out], act)
+    else:
+        slots = (numbers[kernel.x], numbers[kernel.normal], numbers[kernel.out])
+        program.normalize(norm, *slots, act)
+
+
+def _correlate(program: Any, kernel: Correlate, numbers: dict[Slot, int], norm: int) -> int:
+    """Make a convolution and its forward call; its number."""
+    use, w = kernel.use, kernel.use.window
+    shapes = (use.given, use.out, w.size, w.stride, w.pad, w.dilation)
+    conv = program.convolution(use.weights, use.bias, numbers[kernel.x], *shapes)
+    program.correlate(conv, numbers[kernel.out], ACTIVATIONS[kernel.activation], norm)
+    return int(conv)
+
+
 def _on_images(
     program: Any, kernel: Kernel, numbers: dict[Slot, int], convolutions: dict[ConvolutionUse, int]
 ) -> None:
@@ -123,11 +172,6 @@ def _on_images(
         program.to_image(number(kernel.x), number(kernel.out))
     elif isinstance(kernel, FromImage):
         program.from_image(number(kernel.x), number(kernel.out))
-    elif isinstance(kernel, Correlate):
-        use, w = kernel.use, kernel.use.window
-        shapes = (use.given, use.out, w.size, w.stride, w.pad, w.dilation)
-        convolutions[use] = program.convolution(use.weights, use.bias, number(kernel.x), *shapes)
-        program.correlate(convolutions[use], number(kernel.out), ACTIVATIONS[kernel.activation])
     elif isinstance(kernel, CorrelateBack):
         slots = (number(kernel.dout), number(kernel.dx), number(kernel.y))
         program.correlate_back(convolutions[kernel.use], *slots, ACTIVATIONS[kernel.activation])

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from zerokara.engine.image_kernels import Correlate, CorrelateBack, PoolBack
+from zerokara.engine.norm_kernels import Normalize, Rescale
 from zerokara.engine.program import Affine, AffineBack, Entrywise, Kernel, Plan, Slot
 
 Pattern: TypeAlias = Callable[[Kernel, Kernel], Kernel | None]
@@ -24,7 +25,7 @@ def affine_then_activation(first: Kernel, second: Kernel) -> Kernel | None:
         and isinstance(second, Entrywise)
         and second.kind == "activate"
     ):
-        return Affine(first.layer, first.x, second.out, second.activation)
+        return Affine(first.layer, first.x, second.out, second.activation, first.norm)
     return None
 
 
@@ -49,7 +50,33 @@ def correlate_then_activation(first: Kernel, second: Kernel) -> Kernel | None:
         and isinstance(second, Entrywise)
         and second.kind == "activate"
     ):
-        return Correlate(first.use, first.x, second.out, second.activation)
+        return Correlate(first.use, first.x, second.out, second.activation, first.norm)
+    return None
+
+
+def product_then_rescale(first: Kernel, second: Kernel) -> Kernel | None:
+    """A batch normalization in inference scales the product's columns, and shifts its bias."""
+    if not isinstance(second, Rescale):
+        return None
+    if isinstance(first, Affine) and first.activation == "none" and first.norm is None:
+        return Affine(first.layer, first.x, second.out, norm=second)
+    if isinstance(first, Correlate) and first.activation == "none" and first.norm is None:
+        return Correlate(first.use, first.x, second.out, norm=second)
+    return None
+
+
+def normalize_then_activation(first: Kernel, second: Kernel) -> Kernel | None:
+    """The activation is applied as a normalized column is written."""
+    if (
+        isinstance(first, Normalize | Rescale)
+        and first.activation == "none"
+        and isinstance(second, Entrywise)
+        and second.kind == "activate"
+        and second.a is first.out
+    ):
+        if isinstance(first, Rescale):
+            return Rescale(first.use, first.x, second.out, second.activation)
+        return Normalize(first.use, first.x, first.normal, second.out, second.activation)
     return None
 
 
@@ -71,6 +98,8 @@ def image_back_then_activation(first: Kernel, second: Kernel) -> Kernel | None:
 PATTERNS: list[Pattern] = [
     affine_then_activation,
     back_then_activation,
+    product_then_rescale,
+    normalize_then_activation,
     correlate_then_activation,
     image_back_then_activation,
 ]
@@ -87,8 +116,8 @@ def _fuse_once(plan: Plan) -> bool:
     uses = _uses(plan)
     for place, first in enumerate(plan.kernels[:-1]):
         second = plan.kernels[place + 1]
-        between = first.writes()
-        if len(between) != 1 or between[0] not in second.reads() or uses[between[0]] != 1:
+        between = [slot for slot in first.writes() if slot in second.reads()]
+        if len(between) != 1 or uses[between[0]] != 1:
             continue
         for pattern in PATTERNS:
             one = pattern(first, second)

@@ -67,6 +67,7 @@ class Correlate(Kernel):
     x: Slot
     out: Slot
     activation: str = "none"
+    norm: Kernel | None = None  #: batch normalization folded in (inference)
 
     def reads(self) -> list[Slot]:
         return [self.x]
@@ -75,7 +76,8 @@ class Correlate(Kernel):
         return [self.out]
 
     def words(self) -> str:
-        fused = "" if self.activation == "none" else f" + {self.activation}"
+        fused = "" if self.norm is None else ", scaled and shifted"
+        fused += "" if self.activation == "none" else f" + {self.activation}"
         return (
             f"{self.use.name}: windows of {self.x.name} x {self.use.filters} + b{fused}"
             f" -> {self.out.name}"

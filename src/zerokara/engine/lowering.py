@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from zerokara import layers
 from zerokara.engine import lowering_images as on_images
+from zerokara.engine import lowering_norm as on_columns
 from zerokara.engine import lowering_rows as on_rows
 from zerokara.engine.image_kernels import FromImage, ToImage
 from zerokara.engine.lowering_images import NoKernelError
@@ -131,7 +132,8 @@ class Lowerer:
         loss = self.net.loss_layer
         assert loss is not None
         gradient = Slot("dscores", scores.shape)
-        kind = LOSSES.get(type(loss))
+        # Options such as label smoothing are for the maths.
+        kind = LOSSES.get(type(loss)) if loss.plain else None
         if kind is not None and len(scores.shape) == 1:
             self.add(Loss(kind, scores, gradient))
         else:
@@ -175,6 +177,7 @@ LOWERINGS: dict[type[Layer], Lowering] = {
     layers.GlobalAveragePool: on_images.global_average_pool,
     layers.Flatten: on_images.flatten,
     layers.Dropout: on_images.dropout,
+    layers.BatchNormalization: on_columns.batch_normalization,
 }
 """The layers that have kernels. A new one is one function and one line here."""
 
@@ -189,6 +192,7 @@ TAKE_IMAGES: set[type[Layer]] = {
     layers.AveragePool,
     layers.GlobalAveragePool,
     layers.Flatten,
+    layers.BatchNormalization,
 }
 """Those whose functions know what to do with an image; others are given rows."""
 

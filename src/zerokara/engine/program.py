@@ -91,6 +91,7 @@ class Affine(Kernel):
     x: Slot
     out: Slot
     activation: str = "none"
+    norm: Kernel | None = None  #: batch normalization folded in (inference)
 
     def reads(self) -> list[Slot]:
         return [self.x]
@@ -100,7 +101,8 @@ class Affine(Kernel):
 
     def words(self) -> str:
         use = self.layer
-        fused = "" if self.activation == "none" else f" + {self.activation}"
+        fused = "" if self.norm is None else ", scaled and shifted"
+        fused += "" if self.activation == "none" else f" + {self.activation}"
         return (
             f"{use.name}: {self.x.name} x W({use.inputs}, {use.outputs}) + b{fused}"
             f" -> {self.out.name}"

@@ -1,7 +1,7 @@
 """Which kernels run together: each thread takes its samples through all of a segment's kernels.
 
 Images go through one sample at a time; rows in chunks, since a product of one row is slow. A Python
-call takes the whole batch.
+call takes the whole batch, and so does what needs whole columns.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from zerokara.engine.image_kernels import (
     PoolBack,
     ToImage,
 )
+from zerokara.engine.norm_kernels import Normalize, NormalizeBack, Rescale
 from zerokara.engine.program import Call, Entrywise, Gather, Kernel, Plan, Slot
 
 ON_IMAGES = (Correlate, CorrelateBack, FilterGradient, FromImage, Pool, PoolBack, ToImage)
@@ -24,7 +25,7 @@ ON_IMAGES = (Correlate, CorrelateBack, FilterGradient, FromImage, Pool, PoolBack
 
 @dataclass(eq=False)
 class Segment:
-    """Neighbours in the list of kernels, of one kind: 'images', 'rows' or 'call'."""
+    """Neighbours in the list of kernels, of one kind: 'images', 'rows', 'columns' or 'call'."""
 
     kind: str
     kernels: list[Kernel] = field(default_factory=list)
@@ -40,7 +41,7 @@ def segments(plan: Plan) -> list[Segment]:
             continue
         kind = _kind(kernel)
         if drawn or not made or made[-1].kind != kind or kind == "call":
-            if drawn and kind == "call":
+            if drawn and kind in ("call", "columns"):
                 made.append(Segment("rows", drawn))
                 drawn = []
             made.append(Segment(kind, drawn))
@@ -54,7 +55,9 @@ def segments(plan: Plan) -> list[Segment]:
 def _kind(kernel: Kernel) -> str:
     if isinstance(kernel, Call):
         return "call"
-    on_image = isinstance(kernel, Entrywise) and kernel.out.image is not None
+    if isinstance(kernel, Normalize | NormalizeBack):
+        return "columns"
+    on_image = isinstance(kernel, Entrywise | Rescale) and kernel.out.image is not None
     return "images" if on_image or isinstance(kernel, ON_IMAGES) else "rows"
 
 
@@ -65,4 +68,9 @@ def local_slots(plan: Plan) -> set[Slot]:
         for kernel in segment.kernels:
             for slot in [*kernel.reads(), *kernel.writes()]:
                 homes.setdefault(slot, set()).add(place)
-    return {slot for slot, where in homes.items() if slot.image is not None and len(where) == 1}
+    images = {place for place, segment in enumerate(segments(plan)) if segment.kind == "images"}
+    return {
+        slot
+        for slot, where in homes.items()
+        if slot.image is not None and len(where) == 1 and where <= images
+    }
