@@ -122,7 +122,8 @@ typename zk::Program<T>::Callback callback_to(nb::object callback) {
 template <class T>
 i64 train(PyProgram<T>& self, const std::vector<PySource*>& sources, nb::object labels,
           nb::object numbers, Flat<const i64> indices, Flat<const i64> bounds,
-          zk::OptimizerSettings settings, Flat<double> losses, nb::object callback) {
+          zk::OptimizerSettings settings, nb::object rates, Flat<double> losses,
+          nb::object callback) {
     const std::vector<zk::Source> from = plain(sources);
     zk::Targets<T> targets;
     if (!labels.is_none()) {
@@ -155,10 +156,17 @@ i64 train(PyProgram<T>& self, const std::vector<PySource*>& sources, nb::object 
             throw nb::index_error(text.c_str());
         }
     }
+    const double* each = nullptr;
+    if (!rates.is_none()) {
+        const auto array = nb::cast<Flat<const double>>(rates, false);
+        if (static_cast<i64>(array.shape(0)) < batches)
+            throw nb::value_error("Program.train: rates must hold one number for each batch");
+        each = array.data();
+    }
     const auto back = callback_to<T>(std::move(callback));
     nb::gil_scoped_release unlocked;
     const Turn<T> turn(self);
-    return self.program.train(from, targets, indices.data(), bounds.data(), batches, settings,
+    return self.program.train(from, targets, indices.data(), bounds.data(), batches, settings, each,
                               losses.data(), back);
 }
 
@@ -296,8 +304,8 @@ void def_program(nb::module_& m, const char* name) {
         return nb::ndarray<nb::numpy, double, nb::ndim<1>>(s.program.row_losses(), 1, shape, self);
     }, nb::sig("def losses(self) -> numpy.typing.NDArray[typing.Any]"));
     type.def("train", &train<T>, "sources"_a, "labels"_a.none(), "numbers"_a.none(),
-             "indices"_a.noconvert(), "bounds"_a.noconvert(), "settings"_a, "losses"_a.noconvert(),
-             "callback"_a.none());
+             "indices"_a.noconvert(), "bounds"_a.noconvert(), "settings"_a, "rates"_a.none(),
+             "losses"_a.noconvert(), "callback"_a.none());
     type.def("short_way", &short_way<T>, "shape"_a, "outputs"_a, "empty"_a, "dtype"_a);
     type.def("scores", &scores<T>, "x"_a);
     type.def("predict", &predict<T>, "sources"_a, "out"_a.noconvert(), "callback"_a.none());

@@ -30,7 +30,7 @@ double Program<T>::mean_loss(i64 rows) const {
 template <class T>
 i64 Program<T>::train(const std::vector<Source>& sources, const Targets<T>& targets,
                       const i64* indices, const i64* bounds, i64 batches,
-                      const OptimizerSettings& settings, double* losses,
+                      const OptimizerSettings& settings, const double* rates, double* losses,
                       const Callback& callback) {
     OptimizerSettings now = settings;
     bool packed = false;
@@ -45,6 +45,7 @@ i64 Program<T>::train(const std::vector<Source>& sources, const Targets<T>& targ
         losses[b] = mean_loss(rows);
         if (!std::isfinite(losses[b])) return b + 1;
         ++now.steps;
+        if (rates != nullptr) now.lr = rates[b];
         packed = b + 1 < batches && !few(bounds[b + 2] - bounds[b + 1]);
         update(batch, now, packed);
     }
@@ -71,10 +72,10 @@ void Program<T>::predict(const std::vector<Source>& sources, i64 rows, T* out,
 }
 
 template i64 Program<float>::train(const std::vector<Source>&, const Targets<float>&, const i64*, const i64*, i64,
-    const OptimizerSettings&, double*, const Callback&);
+    const OptimizerSettings&, const double*, double*, const Callback&);
 template void Program<float>::predict(const std::vector<Source>&, i64, float*, const Callback&);
 template i64 Program<double>::train(const std::vector<Source>&, const Targets<double>&, const i64*, const i64*, i64,
-    const OptimizerSettings&, double*, const Callback&);
+    const OptimizerSettings&, const double*, double*, const Callback&);
 template void Program<double>::predict(const std::vector<Source>&, i64, double*, const Callback&);
 
 }  // namespace zk

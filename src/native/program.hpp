@@ -109,9 +109,10 @@ public:
 
     // Runs one step for each batch indices[bounds[i]:bounds[i + 1]] and writes its mean loss. Ends
     // early, before the update, at a loss that is not finite. Returns how many losses it wrote.
+    // With `rates`, each step has its own learning rate.
     i64 train(const std::vector<Source>& sources, const Targets<T>& targets, const i64* indices,
-              const i64* bounds, i64 batches, const OptimizerSettings& settings, double* losses,
-              const Callback& callback);
+              const i64* bounds, i64 batches, const OptimizerSettings& settings,
+              const double* rates, double* losses, const Callback& callback);
 
     // Rows of the result for rows of the sources, `max_rows` at a time.
     void predict(const std::vector<Source>& sources, i64 rows, T* out, const Callback& callback);

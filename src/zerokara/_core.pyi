@@ -144,6 +144,7 @@ class Program32:
         indices: npt.NDArray[np.int64],
         bounds: npt.NDArray[np.int64],
         settings: OptimizerSettings,
+        rates: npt.NDArray[np.float64] | None,
         losses: npt.NDArray[np.float64],
         callback: Callable[[int, int], None] | None,
     ) -> int: ...

@@ -145,6 +145,8 @@ class CompiledStep:
             indices,
             bounds,
             settings(self.optimizer),
+            # A schedule has a rate of its own for each step.
+            None if self.optimizer.schedule is None else self.optimizer.lrs(len(bounds) - 1),
             losses,
             self._python,
         )
