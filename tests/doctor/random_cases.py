@@ -40,6 +40,7 @@ def case(seed: int) -> tuple[str, Examination]:
 
     plain = [right.Relu, right.Sigmoid, right.Tanh, right.Softmax, right.Dropout]
     ours = [zk.ReLU, zk.Sigmoid, zk.Tanh, zk.Softmax, zk.Identity, zk.Flatten]
+    ours += [zk.LeakyReLU, zk.ELU, zk.GELU, zk.SiLU, zk.Softplus]
     makers = {kind.__name__: given(kind) for kind in plain}
     makers |= {f"zk.{kind.__name__}": given(kind) for kind in ours}
     weighted = [right.Affine, right.DictAffine, right.ListAffine]
@@ -50,12 +51,15 @@ def case(seed: int) -> tuple[str, Examination]:
     makers["Convolution"] = given(right.Convolution, filters, bias)
     makers["zk.Convolution"] = lambda dtype: zk.Convolution(2, 2)
     makers["zk.MaxPool"] = lambda dtype: zk.MaxPool(2)
+    makers["zk.MaxPool, overlapping"] = lambda dtype: zk.MaxPool(2, 1, 1)
     makers["zk.AveragePool"] = lambda dtype: zk.AveragePool(2)
     makers["zk.Affine"] = lambda dtype: zk.Affine(h)
     losses = {kind.__name__: given(kind) for kind in (right.SoftmaxWithLoss, right.SquaredError)}
     losses["zk.SoftmaxWithLoss"] = given(zk.SoftmaxWithLoss)
     losses["zk.SigmoidWithLoss"] = given(zk.SigmoidWithLoss)
     losses["zk.IdentityWithLoss"] = given(zk.IdentityWithLoss)
+    losses["zk.MeanAbsoluteError"] = given(zk.MeanAbsoluteError)
+    losses["zk.Huber"] = given(zk.Huber)
     makers |= losses
     name = str(rng.choice(sorted(makers)))
     if "Conv" in name or "Pool" in name:

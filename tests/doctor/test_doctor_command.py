@@ -38,7 +38,7 @@ def test_a_right_class_is_told_right(capfd, tmp_path: Path) -> None:
     words = ["--input", "4x3", "--array", "W=3x5", "--array", "b=5"]
     assert main(["check", f"{file}:Affine", *words]) == 0
     told = capfd.readouterr()
-    assert told.out.startswith("Affine: RIGHT (input 4x3)\n")
+    assert told.out.startswith("Affine: RIGHT (input 4x3, W 3x5, b 5)\n")
     assert "W            3x5    15     0" in told.out
     assert told.err == ""
 
@@ -71,6 +71,23 @@ CRASHES = {
     "def f(:": "line 1: def f(:",
     "import zerokara_no_such": "ModuleNotFoundError",
     "1 / 0": "line 1: 1 / 0",
+    "import sys; int(sys.argv[1])": "the check runs the file without arguments",
+    "input('how many? ')": "without a keyboard",
+    "from .functions import softmax": "put an empty __init__.py beside the file",
+    "x = '\0'": "null bytes",
+    "class A:\n    def forward(self, x): raise KeyboardInterrupt('no')\n"
+    "    def backward(self, d): return d": "forward raised KeyboardInterrupt: no",
+    "class A:\n    def forward(x): return x\n    def backward(self, d): return d": (
+        "is self missing in its definition?"
+    ),
+    "class A:\n    def __init__(): pass\n    def forward(self, x): return x\n"
+    "    def backward(self, d): return d": "A() cannot be made",
+    "class A:\n    def forward(self, x): return x\n    def backward(self, d): return [[1], {}]": (
+        "backward returned 2 gradients for 1 inputs"
+    ),
+    "class A:\n    def forward(self, x): return x\n    def backward(self, d): return 'dx'": (
+        "the gradient of x is a str, expected an array"
+    ),
     "class A:\n    def forward(self, x):\n        return x / self.nothing\n"
     "    def backward(self, d):\n        return d": "line 3: return x / self.nothing",
     "class A:\n    def forward(self, x):\n        return self.forward(x)\n"
@@ -114,7 +131,76 @@ def test_what_the_file_prints_goes_to_stderr_and_has_an_end(capfd, tmp_path: Pat
     assert "is left out" in told.err
 
 
+@pytest.mark.hostile
+def test_a_defect_of_ours_is_no_verdict_on_the_user(tmp_path: Path, capfd, monkeypatch) -> None:
+    # Broken in the child alone, by the user's file, which has no other way to reach our code.
+    code = "import zerokara.check.taylor as ours\nours.STEPS = None\n"
+    file = write(tmp_path, code + AFFINE.format(db="dout.sum(axis=0)"))
+    assert main(["check", file]) == 2
+    told = capfd.readouterr()
+    assert "WRONG" not in told.out
+    said = " ".join((told.out + told.err).split())
+    assert "zerokara itself failed, with TypeError: 'NoneType' object is not iterable" in said
+    assert "no verdict on your code" in said
+    assert "Traceback" not in told.out + told.err
+
+
+def test_a_file_of_a_package_may_import_from_beside_itself(capfd, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    write(folder, "", "__init__.py")
+    write(folder, "def twice(x):\n    return 2 * x\n", "functions.py")
+    code = "from .functions import twice\nclass Twice:\n"
+    code += "    def forward(self, x): return twice(x)\n"
+    code += "    def backward(self, dout): return twice(dout)\n"
+    assert main(["check", write(folder, code)]) == 0
+    assert capfd.readouterr().out.startswith("Twice: RIGHT")
+
+
+def test_networks_of_a_file_are_checked(capfd, tmp_path: Path) -> None:
+    code = "import zerokara as zk\nclass Net(zk.Sequential):\n"
+    code += "    def __init__(self, input_size):\n"
+    code += "        super().__init__([zk.Affine(2)], input_size, loss=zk.SoftmaxWithLoss())\n"
+    code += "net = zk.Sequential([zk.Affine(3), zk.ReLU(), zk.Affine(1)], 4)\n"
+    file = write(tmp_path, code)
+    assert main(["check", file]) == 0
+    assert capfd.readouterr().out.startswith("Net: RIGHT (input 2x3)")
+    assert main(["check", f"{file}:net", "--input", "5x4"]) == 0
+    assert capfd.readouterr().out.startswith("net: RIGHT (input 5x4)")
+    assert main(["check", f"{file}:net", "--input", "5x3"]) == 2
+    assert capfd.readouterr().err == "zerokara: --input: net takes Nx4\n"
+
+
+BOOK_LOSS = """
+import numpy as np
+class SoftmaxWithLoss:
+    def forward(self, x, t):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        self.y, self.t = e / e.sum(axis=1, keepdims=True), t
+        return -np.log(self.y[np.arange(len(x)), t] + 1e-7).mean()
+    def backward(self, dout=1):
+        dx = self.y.copy()
+        dx[np.arange(len(dx)), self.t] -= 1
+        return {dout} * dx / len(dx)
+"""
+
+
+def test_the_constant_in_the_logarithm_of_the_book_is_no_defect(capfd, tmp_path: Path) -> None:
+    assert main(["check", write(tmp_path, BOOK_LOSS.format(dout="dout"))]) == 0
+    out = " ".join(capfd.readouterr().out.split())
+    assert "a constant such as 1e-7 inside the logarithm" in out
+
+
+def test_the_loss_of_the_book_that_ignores_dout_is_told_so(capfd, tmp_path: Path) -> None:
+    assert main(["check", write(tmp_path, BOOK_LOSS.format(dout="1"))]) == 1
+    out = " ".join(capfd.readouterr().out.split())
+    assert "cause: x: dout is ignored: backward is right where dout is 1" in out
+
+
 NO_GUESS = "class A:\n    def __init__(self, zeta): pass\n    def forward(self, x): return x\n"
+
+FIVE_AXES = "class Deep:\n    def forward(self, x):\n        a, b, c, d, e = x.shape\n"
+FIVE_AXES += "        return x\n    def backward(self, dout): return dout\n"
 
 USAGE = {
     ("nowhere.py",): "nowhere.py: no such file",
@@ -124,7 +210,10 @@ USAGE = {
     ("{file}", "--target", "cats"): "--target: expected labels, onehot or values",
     ("{file}:Affine", "--value", "ratio=1"): "--value ratio: Affine() has no such parameter",
     ("{file}:Affine", "--input", "4x3", "--input", "4x3"): "Affine.forward takes 1: x",
-    ("{open}",): "add --array zeta=SHAPE",
+    ("{open}",): "add --value zeta=VALUE if it is a number or a word, --array zeta=SHAPE",
+    ("{deep}",): "Deep does not take the shapes that were guessed (input 4x3): forward raised",
+    ("{file}:np",): "expected a class or an object with forward and backward, got a module",
+    ("{file}", "--input", "100000x100000x100000"): "not enough memory",
     ("{empty}",): "holds no class with forward or backward",
 }
 
@@ -134,6 +223,7 @@ def test_bad_usage_is_one_line_that_tells_what_to_do(words, capfd, tmp_path: Pat
     files = {
         "file": write(tmp_path, AFFINE.format(db="dout.sum(axis=0)")),
         "open": write(tmp_path, NO_GUESS, "open_layers.py"),
+        "deep": write(tmp_path, FIVE_AXES, "five_axes.py"),
         "empty": write(tmp_path, "x = 1\n", "empty.py"),
     }
     assert main(["check", *(word.format(**files) for word in words)]) == 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import difflib
 import inspect
-import random
 import re
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +15,8 @@ import numpy.typing as npt
 
 from zerokara._types import Array
 from zerokara.check.findings import BrokenError, Finding
-from zerokara.check.subjects import Subject, as_numbers
+from zerokara.check.noise import Noise, attributes
+from zerokara.check.subjects import Subject, as_gradients, as_numbers, as_output
 from zerokara.errors import ArgumentError
 
 MODES = ("training", "train_flg", "train", "is_training", "train_flag", "train_mode")
@@ -43,6 +43,7 @@ class BookSubject(Subject):
         super().__init__(type(thing).__name__)
         recast(thing, np.dtype(dtype))
         self.thing = thing
+        self.noise = Noise(thing)
         self.forward = method(thing, "forward")
         self.backward = method(thing, "backward")
         self.options = {
@@ -61,28 +62,21 @@ class BookSubject(Subject):
             for name, value in zip(self.inputs, inputs, strict=True)
         }
         self.takes_dout = bool(inspect.signature(self.backward).parameters)
+        _callable_with(self.forward, (*self.inputs, *self.fixed), self.options)
+        _callable_with(self.backward, ("dout",) if self.takes_dout else (), {})
         self.scalar = False
+        self.left_out: list[str] = []  # arrays that may be parameters, and have no gradient
         self.getters = self._parameters(moving)
         self.arrays = moving | {name: array for name, (array, _) in self.getters.items()}
 
     def output(self) -> Array:
         """One forward pass; a new array."""
-        return np.array(self.raw_output())
-
-    def raw_output(self) -> Any:
         given = [self.arrays[name] for name in self.inputs]
-        with _SameNoise(self.thing):
-            out = self.forward(*given, *self.fixed.values(), **self.options)
-        if out is None:
-            raise BrokenError(
-                Finding("forward returns None; it has no return", "nothing returned", "forward")
-            )
-        if isinstance(out, (tuple, list, dict)) or np.asarray(out).dtype.kind not in "fiub":
-            raise BrokenError(
-                Finding(f"forward returned a {type(out).__name__}, expected one array of numbers")
-            )
-        self.scalar = np.ndim(out) == 0
-        return out
+        self.noise.repeat()
+        out = self.forward(*given, *self.fixed.values(), **self.options)
+        numbers = as_output(out)
+        self.scalar = numbers.ndim == 0
+        return numbers
 
     def gradients(self, dout: Array) -> dict[str, Any]:
         """One backward pass: copies of the gradients by the names of `arrays`."""
@@ -103,12 +97,12 @@ class BookSubject(Subject):
                     "backward",
                 )
             )
-        found = {name: _copied(part) for name, part in zip(self.inputs, parts, strict=True)}
-        return found | {name: _copied(get()) for name, (_, get) in self.getters.items()}
+        found = dict(zip(self.inputs, parts, strict=True))
+        return as_gradients(found | {name: get() for name, (_, get) in self.getters.items()})
 
     def _parameters(self, moving: dict[str, Array]) -> dict[str, tuple[Array, Callable[[], Any]]]:
         """Parameter name to its array and to what fetches its gradient."""
-        held, thing = vars(self.thing) if hasattr(self.thing, "__dict__") else {}, self.thing
+        held, thing = attributes(self.thing), self.thing
         params = held.get("params")
         if isinstance(params, dict) and params and hasattr(thing, "grads"):
             return {
@@ -135,6 +129,8 @@ class BookSubject(Subject):
             if kept or LEARNED.fullmatch(name):
                 place = kept[0] if kept else f"d{name}"
                 found[name] = (value, partial(getattr, thing, place, None))
+            else:
+                self.left_out.append(name)
         return found
 
 
@@ -158,6 +154,22 @@ def method(thing: Any, name: str) -> Callable[..., Any]:
             )
         )
     raise BrokenError(Finding(f"{kind} has no {name}", "method missing", name))
+
+
+def _callable_with(call: Callable[..., Any], names: tuple[str, ...], options: Any) -> None:
+    signature = inspect.signature(call)
+    try:
+        signature.bind(*names, **options)
+    except TypeError as error:
+        name = call.__name__
+        said = f"{name}{signature} cannot be called as {name}({', '.join(names)}): {error}; "
+        if "too many" in str(error):
+            said += "is self missing in its definition?"
+        elif name == "backward":
+            said += "remember in forward what else it needs, as in self.x = x"
+        else:
+            said += "give an --input for each array that it takes"
+        raise BrokenError(Finding(said, "wrong signature", name)) from None
 
 
 def misspelt(kind: type, name: str) -> str | None:
@@ -200,12 +212,11 @@ def own_copy(thing: Any) -> Any:
 
 def recast(thing: Any, dtype: np.dtype[Any]) -> None:
     """Put float arrays of that dtype in the place of others; an array held twice stays one."""
-    if hasattr(thing, "__dict__"):
-        swapped: dict[int, tuple[Array, Array]] = {}
-        for name, value in list(vars(thing).items()):
-            fresh = _recast(value, dtype, swapped)
-            if fresh is not value:
-                setattr(thing, name, fresh)
+    swapped: dict[int, tuple[Array, Array]] = {}
+    for name, value in attributes(thing).items():
+        fresh = _recast(value, dtype, swapped)
+        if fresh is not value:
+            setattr(thing, name, fresh)
 
 
 def _recast(value: Any, dtype: np.dtype[Any], swapped: dict[int, tuple[Array, Array]]) -> Any:
@@ -222,36 +233,15 @@ def _recast(value: Any, dtype: np.dtype[Any], swapped: dict[int, tuple[Array, Ar
     return value
 
 
-class _SameNoise:
-    """Within it, NumPy's, Python's and the object's own generators begin where they began."""
-
-    def __init__(self, thing: Any) -> None:
-        held = vars(thing).values() if hasattr(thing, "__dict__") else ()
-        self.own = [value for value in held if isinstance(value, np.random.Generator)]
-
-    def __enter__(self) -> None:
-        self.states = [generator.bit_generator.state for generator in self.own]
-        self.numpy, self.python = np.random.get_state(), random.getstate()
-        np.random.seed(0)
-        random.seed(0)
-
-    def __exit__(self, *error: object) -> None:
-        np.random.set_state(self.numpy)
-        random.setstate(self.python)
-        for generator, state in zip(self.own, self.states, strict=True):
-            generator.bit_generator.state = state
-
-
 def _attributes_after_backward(subject: BookSubject, moving: dict[str, Array]) -> set[str]:
     """What attributes a copy has after one pass; those of now where that fails."""
     thing = subject.thing
-    if not hasattr(thing, "__dict__"):
-        return set()
-    here = set(vars(thing))
+    here = set(attributes(thing))
     try:
         twin = copy.deepcopy(thing)
         given = [array.copy() for array in moving.values()]
-        with np.errstate(all="ignore"), _SameNoise(twin):
+        Noise(twin).repeat()
+        with np.errstate(all="ignore"):
             out = twin.forward(*given, *subject.fixed.values(), **subject.options)
             if subject.takes_dout:
                 twin.backward(np.ones_like(out)[()])
@@ -259,7 +249,7 @@ def _attributes_after_backward(subject: BookSubject, moving: dict[str, Array]) -
                 twin.backward()
     except Exception:  # the check proper comes to the same place and tells of it
         return here
-    return here | set(vars(twin))
+    return here | set(attributes(twin))
 
 
 def _is_float(value: Any) -> bool:
@@ -271,10 +261,6 @@ def _held(thing: Any, key: Any) -> Any:
         return thing.grads[key]
     except (KeyError, IndexError, TypeError):
         return None
-
-
-def _copied(gradient: Any) -> Any:
-    return gradient.copy() if isinstance(gradient, np.ndarray) else gradient
 
 
 def _free(name: str, taken: dict[str, Array]) -> str:

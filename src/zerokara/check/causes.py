@@ -91,6 +91,11 @@ def zero(e: Evidence) -> str | None:
 
 def dout_ignored(e: Evidence) -> str | None:
     if e.for_other_dout is not None and near(e.for_other_dout, e.said):
+        if not e.dout.ndim and near(e.said * e.dout, e.numeric):
+            return (
+                "dout is ignored: backward is right where dout is 1, as at the end of a network, "
+                "and nowhere else. Multiply by dout"
+            )
         return "dout is ignored: another dout gives the same gradient. Multiply by it"
     return None
 
@@ -110,6 +115,11 @@ def factor(e: Evidence) -> str | None:
         return f"too large by the batch size, {n}: divide by it once"
     if n > 1 and abs(c * n - 1) < CLOSE:
         return f"too small by the batch size, {n}: a mean where a sum belongs, or divided twice"
+    columns = e.numeric.size // n if n else 1
+    if columns > 1 and abs(c - columns) < CLOSE * columns:
+        return f"too large by {columns}, the entries of a sample: a mean over all divides by them"
+    if columns > 1 and abs(c * columns - 1) < CLOSE:
+        return f"too small by {columns}, the entries of a sample: divided by them, not by the batch"
     for value, words in ((2.0, "twice"), (0.5, "half")):
         if abs(c - value) < CLOSE:
             return f"{words} what it should be: a factor of {value:g} too many"
@@ -196,15 +206,15 @@ SUSPECTS: tuple[tuple[str, Suspect], ...] = (
     ("stale cache", stale),
     ("NaN or infinite", not_a_number),
     ("all zero", zero),
+    ("dout ignored", dout_ignored),
     ("sign flipped", sign),
     ("constant factor", factor),
     ("transposed", transposed),
-    ("not summed over the batch", not_summed),
-    ("wrong axis", wrong_axis),
     ("wrong shape", shape_only),
+    ("not summed over the batch", not_summed),
     ("gradient of another array", of_another),
+    ("wrong axis", wrong_axis),
     ("derivative forgotten", derivative_forgotten),
-    ("dout ignored", dout_ignored),
     ("weight decay added", decay),
 )
 

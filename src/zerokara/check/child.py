@@ -13,10 +13,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from zerokara.check.blame import OwnDefectError, blame
 from zerokara.check.doctor import Examination
+from zerokara.check.loading import load, names_in
 from zerokara.check.report import Row
-from zerokara.check.session import Request, check_name, failed_import, load, names_in
-from zerokara.errors import ZerokaraError
+from zerokara.check.session import Request, check_name
+from zerokara.errors import ArgumentError, ZerokaraError
 
 
 def main(words: list[str]) -> int:
@@ -30,12 +32,13 @@ def main(words: list[str]) -> int:
         write(result, told)
 
     tell()
+    sys.argv = [request.file]
     # What the file prints is the user's own, and no part of the verdict.
     os.dup2(2, 1)
     try:
         module = load(request.file)
-    except (Exception, SystemExit) as error:
-        tell(done=[as_json(failed_import(error, request.file))], end=True)
+    except BaseException as error:  # the user's code may raise even KeyboardInterrupt
+        tell(done=[told_of(error, request, Path(request.file).name)], end=True)
         return 0
     names = names_in(module) if request.names is None else request.names
     for place, name in enumerate(names):
@@ -47,10 +50,23 @@ def main(words: list[str]) -> int:
                 tell(usage=str(error), end=True)
                 return 0
             told["done"].append({"label": name, "usage": str(error)})
-        except (Exception, SystemExit) as error:
-            told["done"].append(as_json(failed_import(error, request.file)) | {"label": name})
+        except BaseException as error:
+            told["done"].append(told_of(error, request, name))
     tell(now=None, end=True)
     return 0
+
+
+def told_of(error: BaseException, request: Request, label: str) -> dict[str, Any]:
+    """What is told of an exception that came as far as this: a verdict, or why there is none."""
+    if isinstance(error, MemoryError):
+        return {"label": label, "usage": "not enough memory for arrays of these shapes"}
+    if isinstance(error, ArgumentError):
+        return {"label": label, "usage": str(error)}
+    try:
+        found = blame(error, file=str(Path(request.file).resolve()))
+    except OwnDefectError as ours:
+        return {"label": label, "usage": str(ours)}
+    return as_json(Examination(label, defects=[found]))
 
 
 def write(path: Path, content: dict[str, Any]) -> None:

@@ -34,8 +34,14 @@ VALUES: dict[str, Any] = {
 """What a constructor gets for a parameter of that name without a default."""
 
 SIZES = ("pool_h", "pool_w", "pool_size", "kernel_size", "kernel", "size", "filter_size", "pool")
-UNITS = ("units", "outputs", "output_size", "out_features", "filters", "filter_num", "hidden_size")
-INPUTS = ("input_size", "in_features", "inputs", "features", "num_features", "dim", "D")
+UNITS = (
+    *("units", "outputs", "output_size", "out_features", "filters", "filter_num", "hidden_size"),
+    *("n_out", "n_outputs", "num_outputs", "output_dim", "out_dim", "n_units", "num_units"),
+)
+INPUTS = (
+    *("input_size", "in_features", "inputs", "features", "num_features", "dim", "D"),
+    *("n_in", "n_inputs", "num_inputs", "input_dim", "in_dim", "n_features", "normalized_shape"),
+)
 WEIGHTS = ("W", "w", "weight", "weights", "W1")
 BIASES = ("b", "bias", "b1")
 SCALES = ("gamma", "beta", "scale", "shift", "running_mean", "running_var")
@@ -128,8 +134,8 @@ def _usual(kind: type, name: str, shape: Shape, rng: np.random.Generator) -> Any
     if name == "dtype":
         return np.float64
     raise ArgumentError(
-        f"{kind.__name__}({name}=...) cannot be guessed: add --array {name}=SHAPE (such as "
-        f"--array {name}=3x5) or --value {name}=VALUE"
+        f"{kind.__name__}({name}=...) cannot be guessed: add --value {name}=VALUE if it is a "
+        f"number or a word, --array {name}=SHAPE (such as --array {name}=3x5) if it is an array"
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from zerokara.check.book import BookSubject, own_copy, takes_targets
 from zerokara.check.findings import BrokenError
 from zerokara.check.measuring import Measured, Settings, measure_all
+from zerokara.check.noise import kept_noise
 from zerokara.check.report import Report
 from zerokara.check.rules import float32_problems, kind_of
 from zerokara.check.subjects import LayerSubject, NetworkSubject, Subject
@@ -77,14 +78,18 @@ def gradcheck(
     fresh = None
     if isinstance(checked, LayerSubject):
         fresh = lambda: _subject(subject, inputs, t, named, training, seed)  # noqa: E731
-    found = measure_all(checked, np.random.default_rng(seed), settings, fresh)
-    if isinstance(checked, LayerSubject) and not found.problems:
-        given = inputs if t is None else (*inputs, t)
-        twin = LayerSubject(subject, given, training, seed, np.float32)
-        found.problems.extend(float32_problems(twin))
+    try:
+        found = measure_all(checked, np.random.default_rng(seed), settings, fresh)
+        if isinstance(checked, LayerSubject) and not found.problems:
+            given = inputs if t is None else (*inputs, t)
+            twin = LayerSubject(subject, given, training, seed, np.float32)
+            found.problems.extend(float32_problems(twin))
+    except BrokenError as error:
+        found = Measured([error.finding], [], [])
     return report_of(checked.label, found, tolerance)
 
 
+@kept_noise()
 def check_book(
     thing: Any, inputs: tuple[Any, ...], t: Any, settings: Settings, seed: int, training: bool
 ) -> Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,33 +13,36 @@ import numpy as np
 from zerokara._types import Array
 from zerokara.check.causes import Evidence, explain
 from zerokara.check.differences import measure
-from zerokara.check.findings import Finding
+from zerokara.check.findings import BrokenError, Finding
+from zerokara.check.kinks import hidden_kinks
 from zerokara.check.report import Entry, Index, Row
 from zerokara.check.rules import changed, form_problems, same
 from zerokara.check.subjects import NetworkSubject, Subject
 from zerokara.check.taylor import remainder_order
 from zerokara.errors import ArgumentError, ShapeError
 
-SAMPLED = 16
-"""Of a large array, so many of the greatest gradients and so many drawn ones are measured too."""
-
 
 @dataclass(frozen=True)
 class Settings:
-    """How closely and at how many places to measure."""
+    """How closely and at how many places to measure.
+
+    Of an array with more than `max_entries` those many random directions are measured, and
+    `sampled` of the greatest gradients and as many drawn ones.
+    """
 
     tolerance: float = 1e-7
     max_entries: int = 2000
     directions: int = 8
+    sampled: int = 16
 
     def __post_init__(self) -> None:
         if not 0 < self.tolerance < 1:
             raise ArgumentError(
                 f"gradcheck: tolerance must be between 0 and 1, got {self.tolerance}"
             )
-        if self.max_entries < SAMPLED:
+        if self.max_entries < self.sampled:
             raise ArgumentError(
-                f"gradcheck: max_entries must be {SAMPLED} or more, got {self.max_entries}"
+                f"gradcheck: max_entries must be {self.sampled} or more, got {self.max_entries}"
             )
         if self.directions < 1:
             raise ArgumentError(f"gradcheck: directions must be 1 or more, got {self.directions}")
@@ -64,7 +68,6 @@ def measure_all(
     rng: np.random.Generator,
     settings: Settings,
     fresh: Callable[[], Subject] | None = None,
-    positive: bool = False,
 ) -> Measured:
     """Measure every array of a subject.
 
@@ -72,7 +75,6 @@ def measure_all(
         subject: what to measure; its arrays are left as they were.
         rng: of the output gradient and the directions.
         settings: how closely.
-        positive: whether dout has one sign; at a tie a choice of maxima is then between the sides.
         fresh: makes another such subject, which tells stale memories from wrong formulas.
     """
     before = {name: array.copy() for name, array in (subject.arrays | subject.fixed).items()}
@@ -91,8 +93,7 @@ def measure_all(
         )
         return Measured([*problems, Finding(said, "not repeatable", "forward")], [], [])
     changed(subject, before, "forward")  # once more; it was said already
-    dout = rng.uniform(0.5, 1.5, out.shape) * rng.choice([-1.0, 1.0], out.shape)
-    dout = np.asarray(np.abs(dout) if positive else dout)
+    dout = np.asarray(rng.uniform(0.5, 1.5, out.shape) * rng.choice([-1.0, 1.0], out.shape))
     given = dout.copy()
     try:
         analytic = subject.gradients(given)
@@ -219,20 +220,31 @@ def measure_array(
     slopes = np.asarray(analytic, np.float64).reshape(-1)
     numeric = np.full(array.shape, np.nan)
     entries: list[Entry] = []
+    here = subject.output()
     for index, moving, vector in _lines(array.shape, slopes, rng, settings):
         start = point[moving]
 
         def outputs(distance: float, moving: slice = moving, step: Array = vector) -> Array:
             flat[moving] = point[moving] + distance * step
-            return subject.output()
+            out = subject.output()
+            if out.shape != here.shape:
+                said = f"forward gives {out.shape} where it gave {here.shape} for other numbers"
+                raise BrokenError(Finding(f"{said} of the same shape", "wrong shape", "forward"))
+            return out
 
         expected = float(slopes[moving] @ vector)
         try:
             with np.errstate(all="ignore"):
                 size = float(np.abs(start).max())
-                value, error, verdict = measure(outputs, dout, size, expected, settings.tolerance)
+                value, error, verdict = measure(
+                    outputs, here, dout, size, expected, settings.tolerance
+                )
         finally:
             flat[moving] = start
+        # No error at all: the sides have slopes of their own, and this is not between them.
+        no_slope = verdict == "wrong" and math.isinf(error) and math.isfinite(expected)
+        if no_slope and hidden_kinks(subject, name, moving, vector, dout, expected, rng):
+            error, verdict = 0.0, "kink"
         if not isinstance(index, str):
             numeric[index] = value
         entries.append(Entry(name, index, expected, value, error, verdict))
@@ -264,8 +276,8 @@ def _lines(
         # Random directions hardly see one wrong entry, so the greatest and some others are looked
         # at. NaN counts as the greatest.
         sizes = np.where(np.isnan(slopes), np.inf, np.abs(slopes))
-        greatest = np.argsort(-sizes, kind="stable")[:SAMPLED].tolist()
-        drawn = rng.choice(slopes.size, SAMPLED, replace=False).tolist()
+        greatest = np.argsort(-sizes, kind="stable")[: settings.sampled].tolist()
+        drawn = rng.choice(slopes.size, settings.sampled, replace=False).tolist()
         places = list(dict.fromkeys(greatest + drawn))
     for place in places:
         index: Index = tuple(map(int, np.unravel_index(place, shape)))

@@ -47,10 +47,12 @@ def dout_honoured(make: Make, inputs: tuple[Array, ...], t: Any, seed: int) -> l
     return found
 
 
-def batch_of_one(make: Make, inputs: tuple[Array, ...], t: Any, seed: int) -> list[Finding]:
+def batch_of_one(
+    make: Make, inputs: tuple[Array, ...], t: Any, seed: int, tolerance: float
+) -> list[Finding]:
     """Whether one sample alone is right too."""
     subject = make(tuple(x[:1] for x in inputs), None if t is None else t[:1], np.float64)
-    found = measure_all(subject, np.random.default_rng(seed), Settings(max_entries=64))
+    found = measure_all(subject, np.random.default_rng(seed), Settings(tolerance, max_entries=64))
     said = [
         Finding(f"with a batch of one: {problem}", problem.cause, problem.where)
         for problem in found.problems
@@ -113,7 +115,8 @@ def large_inputs(
     notes = []
     if not np.all(np.isfinite(out)):
         notes.append(Finding("inputs of about 10,000 give infinity", cause))
-    texts = list(dict.fromkeys(str(each.message).partition(" encountered")[0] for each in warned))
+    numeric = [each for each in warned if issubclass(each.category, RuntimeWarning)]
+    texts = list(dict.fromkeys(str(each.message).partition(" encountered")[0] for each in numeric))
     if texts:
         notes.append(
             Finding(
@@ -125,7 +128,9 @@ def large_inputs(
     return [], notes
 
 
-def ties(make: Make, inputs: tuple[Array, ...], t: Any, seed: int) -> list[Finding]:
+def ties(
+    make: Make, inputs: tuple[Array, ...], t: Any, seed: int, tolerance: float
+) -> list[Finding]:
     """Whether gradients at zeros and at equal neighbours lie between the slopes of both sides."""
     tied = []
     for x in inputs:
@@ -142,9 +147,8 @@ def ties(make: Make, inputs: tuple[Array, ...], t: Any, seed: int) -> list[Findi
         if not np.all(np.isfinite(subject.output())):
             return []
         subject.arrays = {name: subject.arrays[name] for name in names}
-        found = measure_all(
-            _OnlyInputs(subject), np.random.default_rng(seed), Settings(), None, True
-        )
+        only = _OnlyInputs(subject)
+        found = measure_all(only, np.random.default_rng(seed), Settings(tolerance))
     return [
         Finding(
             f"right elsewhere, and wrong at a kink or a tie: {row.worst}",

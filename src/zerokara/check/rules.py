@@ -19,7 +19,7 @@ def changed(subject: Subject, before: dict[str, Array], when: str) -> list[Findi
             cause = "parameter overwritten"
             if name in getattr(subject, "inputs", ()) or name in subject.fixed:
                 cause = "input overwritten"
-            said = f"{when} changed {name}, which it must only read"
+            said = f"{when} changed {name}, which it must only read; work on a copy of it"
             problems.append(Finding(said, cause, name))
             array[...] = before[name]
     return problems

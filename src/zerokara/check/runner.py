@@ -70,7 +70,10 @@ def _run_child(request: Request, time_limit: float) -> tuple[dict[str, Any], str
             code = child.wait(time_limit)
             end = _code_in_words(code)
         except subprocess.TimeoutExpired:
-            end = f"it did not end within {time_limit:g} seconds: an endless loop, or too much work"
+            end = (
+                f"it did not end within {time_limit:g} seconds: an endless loop, or too much work; "
+                "if it is that, give smaller shapes or a longer --time-limit"
+            )
         finally:
             _kill(child)
             reader.join(5)

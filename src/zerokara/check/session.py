@@ -1,11 +1,8 @@
-"""Checking a file's classes inside the child process: read it, make each, examine, tell."""
+"""Checking one class of a file: which inputs and arguments to try, and what came of it."""
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from zerokara._types import Array, Shape
-from zerokara.check.blame import blame
-from zerokara.check.book import input_names, misspelt, own_copy, takes_targets
+from zerokara.check.book import input_names, own_copy, takes_targets
 from zerokara.check.doctor import Examination, examine, retry_loss
 from zerokara.check.factory import candidates, looks_like_images
-from zerokara.check.findings import Finding
+from zerokara.check.findings import BrokenError, Finding
+from zerokara.check.loading import names_in
+from zerokara.check.nets import examine_network
 from zerokara.check.targets import drawn_targets
 from zerokara.errors import ArgumentError
 from zerokara.layers import Layer, Loss
@@ -27,6 +25,7 @@ from zerokara.network import Network
 
 USUAL_INPUT: Shape = (4, 3)
 USUAL_IMAGES: Shape = (3, 2, 4, 6)
+USUAL_SEQUENCES: Shape = (3, 4, 2)
 
 
 @dataclass(frozen=True)
@@ -42,86 +41,82 @@ class Request:
     seed: int = 0
 
 
-def load(file: str) -> ModuleType:
-    """Run the user's file as a module, as `python FILE` would but for its main part."""
-    path = Path(file).resolve()
-    sys.path.insert(0, str(path.parent))
-    name = path.stem if path.stem.isidentifier() and path.stem not in sys.modules else "checked"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ArgumentError(f"{file}: not a Python file; its name must end in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def names_in(module: ModuleType) -> list[str]:
-    """The classes of a module that have forward or backward, or a name that looks like one."""
-    found = []
-    for name, kind in vars(module).items():
-        if isinstance(kind, type) and kind.__module__ == module.__name__:
-            if kind in (Layer, Loss, Network) or issubclass(kind, Network) or _is_base(kind):
-                continue
-            has = [callable(getattr(kind, each, None)) for each in ("forward", "backward")]
-            near = [misspelt(kind, each) for each in ("forward", "backward")]
-            if any(has) or all(near):
-                found.append(name)
-    return found
-
-
-def _is_base(kind: type) -> bool:
-    """A layer that leaves forward or backward to those derived from it."""
-    if inspect.isabstract(kind):
-        return True
-    return issubclass(kind, Layer) and (
-        kind.forward is Layer.forward and kind.backward is Layer.backward
-    )
-
-
 def check_name(module: ModuleType, name: str, request: Request) -> Examination:
     """Examine one class (or object) of the module.
 
     Raises:
-        ArgumentError: no such name, or arguments that cannot be guessed.
+        ArgumentError: no such name, arguments that cannot be guessed, or guessed shapes that
+            forward does not take.
     """
     if not hasattr(module, name):
         near = ", ".join(names_in(module)) or "no class with a forward"
         raise ArgumentError(f"{request.file} has no {name}; it has {near}")
     thing = getattr(module, name)
-    file = str(Path(request.file).resolve())
     kind = thing if isinstance(thing, type) else type(thing)
-    shapes = _input_shapes(kind, thing, request)
+    if issubclass(kind, Network):
+        return _check_network(thing, kind, name, request)
+    first: Examination | None = None
+    for shapes in _input_shapes(kind, request):
+        for arguments in _arguments(thing, kind, shapes, request):
+            found = _at_inputs(thing, arguments, kind, name, shapes, request)
+            if found.report is not None or not _may_be_the_shapes(found):
+                return found
+            first = first or found
+    assert first is not None
+    if request.inputs:
+        return first
+    raise ArgumentError(
+        f"{name} does not take the shapes that were guessed ({first.conditions}): "
+        f"{first.defects[0]}. Give --input SHAPE and, for what the constructor takes, --array "
+        "NAME=SHAPE or --value NAME=VALUE"
+    )
+
+
+def _may_be_the_shapes(found: Examination) -> bool:
+    """Whether it broke down in forward, or before, on arrays of shapes that do not fit."""
+    first = found.defects[0] if found.defects else None
+    fits = first is None or first.cause != "shapes do not fit"
+    return not fits and not str(first).startswith("backward ")
+
+
+def _arguments(
+    thing: Any, kind: type, shapes: tuple[Shape, ...], request: Request
+) -> list[dict[str, Any]]:
+    """What to call the constructor with, the likeliest first; nothing for an object."""
     if not isinstance(thing, type):
-        made: list[Callable[[Any], Any]] = [lambda dtype: own_copy(thing)]
-    else:
-        choices = candidates(
-            thing,
-            shapes,
-            {key: tuple(shape) for key, shape in request.arrays.items()},
-            request.values,
-            request.seed,
-            np.float64,
-        )
-        made = [partial(_make, thing, given) for given in choices]
-    made = made[:1] + [make for make in made[1:] if len(made) > 1]
-    found = None
-    for make in made:
-        found = _at_inputs(make, kind, name, shapes, request, file)
-        if found.report is not None:
-            break
-    assert found is not None
-    return found
+        if not hasattr(thing, "forward") and not hasattr(thing, "backward"):
+            raise ArgumentError(
+                f"expected a class or an object with forward and backward, got a {kind.__name__}"
+            )
+        own_copy(thing)  # refused here, where that is no verdict
+        return [{}]
+    arrays = {key: tuple(shape) for key, shape in request.arrays.items()}
+    return candidates(kind, shapes, arrays, request.values, request.seed, np.float64)
+
+
+def _check_network(thing: Any, kind: type, name: str, request: Request) -> Examination:
+    asked = tuple(tuple(shape) for shape in request.inputs)
+    if isinstance(thing, Network):
+        return examine_network(thing, name, asked, request.seed, request.target)
+    shapes = asked or (USUAL_IMAGES if "input_dim" in request.values else USUAL_INPUT,)
+    arguments = _arguments(thing, kind, shapes, request)[0]
+    try:
+        net = kind(**arguments)
+    except TypeError as error:
+        raise ArgumentError(f"{name} cannot be made with {arguments}: {error}") from None
+    return examine_network(net, name, asked, request.seed, request.target)
 
 
 def _at_inputs(
-    make: Callable[[Any], Any],
+    thing: Any,
+    arguments: dict[str, Any],
     kind: type,
     name: str,
     shapes: tuple[Shape, ...],
     request: Request,
-    file: str,
 ) -> Examination:
+    make = partial(_make, thing, arguments)
+    file = str(Path(request.file).resolve())
     inputs = _draw(shapes, request.seed)
     is_loss = (
         bool(request.target)
@@ -130,7 +125,7 @@ def _at_inputs(
             callable(getattr(kind, "forward", None)) and takes_targets(kind.forward)  # type: ignore[attr-defined]
         )
     )
-    said = "input " + ", ".join("x".join(map(str, shape)) or "a number" for shape in shapes)
+    said = _in_words(shapes, arguments)
     if not is_loss:
         found = examine(make, inputs, seed=request.seed, file=file, label=name)
         if found.report is None and found.causes == ["NaN or infinite"]:
@@ -173,7 +168,8 @@ def _at_inputs(
     target = min(kinds, key=lambda each: _how_far(tried[each]))
     worst = tried[target]
     others = {each: t for each, t in targets.items() if each != target and each != "values"}
-    retry_loss(make, worst, inputs[0], target, others, request.seed)
+    if worst.report is None or not worst.report.ok:
+        retry_loss(make, worst, inputs[0], target, others, request.seed)
     return worst
 
 
@@ -184,33 +180,50 @@ def _how_far(found: Examination) -> int:
     return 2 if {"shapes do not fit", "error in the code"} & set(found.causes) else 1
 
 
-def _input_shapes(kind: type, thing: Any, request: Request) -> tuple[Shape, ...]:
+def _input_shapes(kind: type, request: Request) -> list[tuple[Shape, ...]]:
+    """The shapes that were asked for; else those worth a try, the likeliest first."""
     given = tuple(tuple(shape) for shape in request.inputs)
-    if not given:
-        given = (USUAL_IMAGES if looks_like_images(kind) else USUAL_INPUT,)
     forward = getattr(kind, "forward", None)
-    if callable(forward) and not issubclass(kind, Layer):
-        names = [name for name in input_names(forward) if name != "self"]
-        required = [
-            name
-            for name in names
-            if inspect.signature(forward).parameters[name].default is inspect.Parameter.empty
-        ]
-        if len(given) == 1 and len(required) > 1:
-            given = given * len(required)
-        if names and len(given) > len(names):
-            raise ArgumentError(
-                f"--input was given {len(given)} times; {kind.__name__}.forward takes "
-                f"{len(names)}: {', '.join(names)}"
-            )
-        if len(given) < len(required):
-            raise ArgumentError(
-                f"{kind.__name__}.forward takes {', '.join(required)}: add --input for "
-                f"{required[len(given)]}"
-            )
-    elif callable(forward) and getattr(kind, "__name__", "") in ("Add", "Mul") and len(given) == 1:
-        given = given * 2
-    return given
+    if not callable(forward):
+        return [given or (USUAL_INPUT,)]
+    usual = [USUAL_INPUT, USUAL_IMAGES, USUAL_SEQUENCES]
+    if looks_like_images(kind):
+        usual = [USUAL_IMAGES, USUAL_INPUT]
+    if issubclass(kind, Layer):
+        count = len(input_names(forward)) - 1  # without self; Add and Mul take any number
+        takes_many = any(
+            each.kind is inspect.Parameter.VAR_POSITIONAL
+            for each in inspect.signature(forward).parameters.values()
+        )
+        count = 2 if takes_many else max(count, 1)
+        return [given] if given else [(each,) * count for each in usual]
+    parameters = inspect.signature(forward).parameters
+    names = [name for name in input_names(forward) if name != "self"]
+    required = [name for name in names if parameters[name].default is inspect.Parameter.empty]
+    if names and len(given) > len(names):
+        raise ArgumentError(
+            f"--input was given {len(given)} times; {kind.__name__}.forward takes "
+            f"{len(names)}: {', '.join(names)}"
+        )
+    if len(given) == 1:
+        given = given * max(len(required), 1)
+    if given and len(given) < len(required):
+        raise ArgumentError(
+            f"{kind.__name__}.forward takes {', '.join(required)}: add --input for "
+            f"{required[len(given)]}"
+        )
+    return [given] if given else [(each,) * max(len(required), 1) for each in usual]
+
+
+def _in_words(shapes: tuple[Shape, ...], arguments: dict[str, Any]) -> str:
+    """What forward and the constructor were given."""
+    said = ["input " + ", ".join("x".join(map(str, shape)) or "a number" for shape in shapes)]
+    for name, value in arguments.items():
+        if isinstance(value, np.ndarray):
+            said.append(f"{name} " + ("x".join(map(str, value.shape)) or "a number"))
+        elif isinstance(value, (bool, int, float, str)):
+            said.append(f"{name}={value}")
+    return ", ".join(said)
 
 
 def _draw(shapes: tuple[Shape, ...], seed: int) -> tuple[Array, ...]:
@@ -222,18 +235,18 @@ def _draw(shapes: tuple[Shape, ...], seed: int) -> tuple[Array, ...]:
     )
 
 
-def _make(kind: Callable[..., Any], arguments: dict[str, Any], dtype: Any) -> Any:
-    return kind(**_cast(arguments, dtype))
-
-
-def _cast(arguments: dict[str, Any], dtype: Any) -> dict[str, Any]:
-    return {
+def _make(thing: Any, arguments: dict[str, Any], dtype: Any) -> Any:
+    """A new object: of a class by its constructor, of an object by a copy."""
+    if not isinstance(thing, type):
+        return own_copy(thing)
+    cast = {
         name: value.astype(dtype) if isinstance(value, np.ndarray) else value
         for name, value in arguments.items()
     }
-
-
-def failed_import(error: BaseException, file: str) -> Examination:
-    """An examination of a file that does not even run."""
-    path = str(Path(file).resolve())
-    return Examination(Path(file).name, defects=[blame(error, "running the file", path)])
+    try:
+        return thing(**cast)
+    except TypeError as error:
+        if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+            raise  # from within the constructor
+        said = f"{thing.__name__}({', '.join(cast)}) cannot be made: {error}"
+        raise BrokenError(Finding(said, "wrong signature", "__init__")) from None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from zerokara._types import Array
-from zerokara.layers import Constant, Input, Layer, Node
+from zerokara.layers import Layer
 from zerokara.network import Network
+from zerokara.trace import Trace
 
 
 @dataclass(frozen=True)
@@ -26,34 +28,16 @@ def signals(net: Network, x: Any, t: Any) -> tuple[float, list[Signal]]:
     """The loss of a batch, and the signals of each layer in graph order.
 
     Args:
-        net: a network of ours with a loss; its layers remember this batch afterwards.
+        net: a network of ours with a loss; it and its layers remember this batch afterwards.
         x, t: a batch as the network takes it.
     """
-    feeds, _ = net.convert_inputs(x)
-    values: dict[Node, Array] = {}
-    names = {id(layer): name for name, layer in net.layers.items()}
+    net.trace = Trace(sys.maxsize)
     with np.errstate(all="ignore"):
-        for node in net.nodes:
-            if isinstance(node, Input):
-                values[node] = feeds[node.name]
-            elif isinstance(node, Constant):
-                values[node] = np.asarray(node.value, net.dtype)
-            elif node.layer is not None:
-                given = [values[source] for source in node.inputs]
-                values[node] = node.layer.forward(*given, training=True)
-        assert net.loss_layer is not None
-        loss = float(net.loss_layer.forward(values[net.output], t, training=True))
-        arriving: dict[Node, Array] = {net.output: net.loss_layer.backward(1.0)}
-        for node in reversed(net.nodes):
-            if node.layer is None or node not in arriving:
-                continue
-            leaving = node.layer.backward(arriving[node])
-            parts = leaving if isinstance(leaving, tuple) else (leaving,)
-            for source, part in zip(node.inputs, parts, strict=True):
-                arriving[source] = arriving[source] + part if source in arriving else part
+        loss = float(net.compute_gradient(x, t))
+    names = {id(layer): name for name, layer in net.layers.items()}
     found = [
-        Signal(names[id(node.layer)], node.layer, values[node], arriving.get(node))
-        for node in net.nodes
+        Signal(names[id(node.layer)], node.layer, value, net.trace.gradients.get(node))
+        for node, value in net.trace.values.items()
         if node.layer is not None
     ]
     return loss, found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from zerokara._types import Array
-from zerokara.check.findings import Finding
+from zerokara.check.findings import BrokenError, Finding
 from zerokara.errors import ArgumentError, DtypeError, ShapeError
 from zerokara.layers import Layer, Loss
 from zerokara.network import Network
 
 
-class Subject:
+class Subject(ABC):
     """What `gradcheck` measures.
 
     Attributes:
@@ -34,13 +35,13 @@ class Subject:
         self.arrays: dict[str, Array] = {}
         self.fixed: dict[str, Array] = {}
 
+    @abstractmethod
     def output(self) -> Array:
         """One forward pass; a new float64 array."""
-        raise NotImplementedError
 
+    @abstractmethod
     def gradients(self, dout: Array) -> dict[str, Any]:
         """One backward pass: copies of the gradients by the names of `arrays`."""
-        raise NotImplementedError
 
     def broken_rules(self) -> list[Finding]:
         """Rules broken that no gradient shows; asked after the first backward."""
@@ -78,11 +79,9 @@ class LayerSubject(Subject):
         self.arrays = moving | {name: self.layer.params[key] for key, name in self.keys.items()}
 
     def output(self) -> Array:
-        return np.array(self.raw_output())
-
-    def raw_output(self) -> Any:
         given = [self.arrays[name] for name in self.inputs]
-        return self.layer.forward(*given, *self.fixed.values(), training=self.training)
+        out = self.layer.forward(*given, *self.fixed.values(), training=self.training)
+        return as_output(out)
 
     def gradients(self, dout: Array) -> dict[str, Any]:
         answer = self.layer.backward(dout[()] if self.is_loss else dout)
@@ -91,10 +90,10 @@ class LayerSubject(Subject):
             raise ShapeError(
                 f"{self.label} returned {len(parts)} gradients for {len(self.inputs)} inputs"
             )
-        found = {name: _copied(part) for name, part in zip(self.inputs, parts, strict=True)}
+        found = dict(zip(self.inputs, parts, strict=True))
         for key, name in self.keys.items():
-            found[name] = _copied(self.layer.grads.get(key))
-        return found
+            found[name] = self.layer.grads.get(key)
+        return as_gradients(found)
 
     def broken_rules(self) -> list[Finding]:
         rules = [
@@ -156,7 +155,7 @@ class NetworkSubject(Subject):
     def gradients(self, dout: Array) -> dict[str, Any]:
         answer = self.net.backward(dout if self.loss is None else self.loss.backward(dout[()]))
         parts = answer if isinstance(answer, dict) else {self.inputs[0]: answer}
-        return {name: _copied(part) for name, part in (parts | self.net.grads).items()}
+        return as_gradients(parts | self.net.grads)
 
 
 def as_numbers(name: str, value: Any, dtype: npt.DTypeLike) -> Array:
@@ -176,8 +175,40 @@ def as_numbers(name: str, value: Any, dtype: npt.DTypeLike) -> Array:
     return np.array(given, dtype, order="C")
 
 
-def _copied(gradient: Any) -> Any:
-    return gradient.copy() if isinstance(gradient, np.ndarray) else gradient
+def as_output(out: Any) -> Array:
+    """A copy of what forward returned.
+
+    Raises:
+        BrokenError: it is no array of real numbers.
+    """
+    if out is None:
+        said = "forward returns None; it has no return"
+        raise BrokenError(Finding(said, "nothing returned", "forward"))
+    if isinstance(out, (tuple, list, dict)) or np.asarray(out).dtype.kind not in "fiub":
+        said = f"forward returned a {_what(out)}, expected one array of numbers"
+        raise BrokenError(Finding(said, "wrong type", "forward"))
+    return np.array(out)
+
+
+def as_gradients(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Copies of the gradients; None and plain numbers as they are.
+
+    Raises:
+        BrokenError: one is anything else.
+    """
+    copies: dict[str, Any] = {}
+    for name, given in found.items():
+        numbers = isinstance(given, (np.ndarray, np.generic)) and given.dtype.kind in "fiub"
+        if not numbers and not (given is None or isinstance(given, (int, float))):
+            said = f"the gradient of {name} is a {_what(given)}, expected an array of numbers"
+            raise BrokenError(Finding(said, "wrong type", name))
+        copies[name] = np.array(given)[()] if numbers else given
+    return copies
+
+
+def _what(value: Any) -> str:
+    kind = type(value).__name__
+    return f"{kind} of {value.dtype}" if isinstance(value, (np.ndarray, np.generic)) else kind
 
 
 def _check_layer(layer: Layer) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zerokara._types import Array
-from zerokara.errors import ArgumentError, DataError, MissingExtraError
-from zerokara.files import replace_file
+from zerokara.draw.saving import new_figure, save_figure
+from zerokara.errors import ArgumentError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,17 +40,10 @@ def plot_history(
         ArgumentError: no steps, or a path whose ending is no picture format.
         DataError: the file cannot be written.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError(
-            "plots need matplotlib: pip install 'zerokara[plots]' (or pip install matplotlib)"
-        ) from None
     if not history.loss:
         raise ArgumentError("plot_history: the history has no steps to draw")
-    kind = None if path is None else _format(Figure(), Path(path))
     accuracies = bool(history.train_accuracy or history.test_accuracy)
-    figure = Figure(figsize=(9.6 if accuracies else 5.6, 3.8), dpi=120, layout="constrained")
+    figure = new_figure("plot_history", 9.6 if accuracies else 5.6, 3.8, path)
     axes = figure.subplots(1, 2 if accuracies else 1, squeeze=False)[0]
     _draw_loss(axes[0], history)
     if accuracies:
@@ -63,8 +54,7 @@ def plot_history(
         place.spines[["top", "right"]].set_visible(False)
     if title:
         figure.suptitle(title)
-    if path is not None and kind is not None:
-        _save(figure, Path(path), kind)
+    save_figure(figure, path)
     return figure
 
 
@@ -131,22 +121,3 @@ def _draw_accuracies(axes: Axes, history: History) -> None:
     axes.set_ylabel("accuracy")
     axes.set_title("Accuracy")
     axes.legend(frameon=False, loc="lower right")
-
-
-def _format(figure: Figure, path: Path) -> str:
-    known = figure.canvas.get_supported_filetypes()
-    kind = path.suffix.lower().removeprefix(".")
-    if kind not in known:
-        raise ArgumentError(
-            f"plot_history: {path} must end in a picture format, such as .png, .svg or .pdf"
-        )
-    return kind
-
-
-def _save(figure: Figure, path: Path, kind: str) -> None:
-    picture = io.BytesIO()
-    figure.savefig(picture, format=kind)
-    try:
-        replace_file(path, picture.getvalue())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from None
