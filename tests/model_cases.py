@@ -62,6 +62,18 @@ def shop(dtype: Any = np.float32) -> zk.Network:
     return zk.Network(apple * n * tax, dtype=dtype)
 
 
+def normalized(dtype: Any = np.float32) -> zk.Sequential:
+    """A network with running values, and with every new activation and an option of the loss."""
+    layers = [
+        *(zk.Convolution(2, 3), zk.BatchNormalization(0.8, 1e-4), zk.LeakyReLU(0.2)),
+        *(zk.Affine(6, init="orthogonal"), zk.LayerNormalization(), zk.GELU("tanh")),
+        *(zk.Affine(5), zk.ELU(0.7), zk.Affine(4, init="lecun"), zk.SiLU(), zk.Affine(4)),
+        *(zk.Softplus(), zk.Affine(3, init="glorot_uniform")),
+    ]
+    loss = zk.SoftmaxWithLoss(label_smoothing=0.1, class_weight=[1, 2, 0.5])
+    return zk.Sequential(layers, (1, 4, 5), loss=loss, rng=4, dtype=dtype)
+
+
 def parts(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Give the tensors and the header of a model file."""
     with safetensors.safe_open(path, "np") as file:
@@ -74,4 +86,4 @@ def write(path: Path, tensors: dict[str, np.ndarray], header: Any) -> None:
     safetensors.numpy.save_file(tensors, path, {"zerokara": text})
 
 
-NETWORKS = [straight, residual, model, shop]
+NETWORKS = [straight, residual, model, shop, normalized]

@@ -111,6 +111,9 @@ class _Blank(np.random.Generator):
             raise ModelFileError("the network has far more weights than the file holds")
         return np.zeros(() if size is None else size)
 
+    def random(self, size: Any = None, *_: Any, **__: Any) -> Any:
+        return self.standard_normal(size)
+
 
 def _rebuild_model(
     description: dict[str, Any], known: _Known, blank: _Blank, dtype: str

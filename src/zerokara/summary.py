@@ -47,7 +47,22 @@ class Summary(str):
         rule = "  ".join("-" * width for width in widths)
         lines = [_line(HEADINGS, widths), rule, *(_line(row, widths) for row in rows), rule]
         inputs = ", ".join(f"{name} {node.shape}" for name, node in network.inputs.items())
-        return cls("\n".join([f"input: {inputs}", *lines, _line(end, widths)]))
+        return cls("\n".join([f"input: {inputs}", *lines, _line(end, widths), *_kept(network)]))
+
+
+def _kept(network: Network) -> list[str]:
+    """A line for the numbers that layers keep without learning them, where there are any."""
+    # Not the seed and the count of Dropout, which are no numbers of the model.
+    arrays = [
+        (key, array.size)
+        for layer in network.layers.values()
+        for key, array in layer.state.items()
+        if array.dtype.kind == "f"
+    ]
+    if not arrays:
+        return []
+    names = ", ".join(dict.fromkeys(key for key, _ in arrays))
+    return [f"kept, not learned: {sum(size for _, size in arrays):,} ({names})"]
 
 
 def _line(cells: tuple[str, ...], widths: list[int]) -> str:

@@ -68,12 +68,58 @@ FORMULAS: dict[str, Formula] = {
     "Tanh": Formula(
         "y = tanh(x)", ("dx = dout * (1 - y**2)",), _EACH + "and dy/dx = 1 - y**2, at most 1."
     ),
+    "LeakyReLU": Formula(
+        "y = x where x > 0, else negative_slope * x",
+        ("dx = dout where x > 0, else dout * negative_slope",),
+        _EACH + "and dy/dx is 1 where x > 0 and negative_slope elsewhere: a gate never quite shut.",
+    ),
+    "ELU": Formula(
+        "y = x where x > 0, else alpha * (exp(x) - 1)",
+        ("dx = dout where x > 0, else dout * (y + alpha)",),
+        _EACH + "and dy/dx is 1 where x > 0 and alpha exp(x), which is y + alpha, elsewhere.",
+    ),
+    "GELU": Formula(
+        "y = x * Phi(x), Phi the share of a normal distribution below x",
+        ("dx = dout * (Phi(x) + x * exp(-x**2 / 2) / sqrt(2 pi))",),
+        _EACH + "and by the product rule dy/dx is Phi plus x times its slope, the density.",
+    ),
+    "SiLU": Formula(
+        "y = x * s, s = 1 / (1 + exp(-x))",
+        ("dx = dout * s * (1 + x * (1 - s))",),
+        _EACH + "and by the product rule dy/dx = s + x s (1 - s).",
+    ),
+    "Softplus": Formula(
+        "y = log(1 + exp(x))",
+        ("dx = dout / (1 + exp(-x))",),
+        _EACH + "and dy/dx is the sigmoid of x: a step made smooth.",
+    ),
     "Identity": Formula("y = x", ("dx = dout",), _EACH + "and dy/dx = 1."),
     "Softmax": Formula(
         "y = exp(x) / exp(x).sum(axis=-1)",
         ("dx = y * (dout - (dout * y).sum(axis=-1))",),
         "Every output depends on every input of its row, for the row's sum divides them all: "
         "dy_i/dx_j = y_i ((i == j) - y_j), summed over i.",
+    ),
+    "BatchNormalization": Formula(
+        "xn = (x - mean) / std over the batch, feature by feature; y = gamma * xn + beta",
+        (
+            "dx = gamma / std * (dout - mean(dout) - xn * mean(dout * xn)); "
+            "in inference gamma / std * dout",
+            "dgamma = sum(dout * xn)",
+            "dbeta = sum(dout)",
+        ),
+        "Mean and deviation are made of the same x, so what dout has in common with a constant and "
+        "with xn cannot change y and goes no further. In inference they are fixed numbers.",
+    ),
+    "LayerNormalization": Formula(
+        "xn = (x - mean) / std over each sample; y = gamma * xn + beta",
+        (
+            "dx = (g - mean(g) - xn * mean(g * xn)) / std, g = gamma * dout",
+            "dgamma = sum(dout * xn)",
+            "dbeta = sum(dout)",
+        ),
+        "Mean and deviation are made of the same x, so what g has in common with a constant and "
+        "with xn cannot change y and goes no further.",
     ),
     "Dropout": Formula(
         "y = x * factor; in training factor is 0 for the entries that were dropped",
@@ -117,6 +163,24 @@ FORMULAS: dict[str, Formula] = {
         "L = 0.5 * sum((x - t)**2) / N",
         ("dx = (x - t) / N",),
         _MEAN + "The half and the square leave the difference itself.",
+    ),
+    "MeanSquaredError": Formula(
+        "L = mean((x - t)**2)",
+        ("dx = 2 * (x - t) / x.size",),
+        "The mean over all numbers divides each one's gradient, 2 (x - t), by their count.",
+    ),
+    "MeanAbsoluteError": Formula(
+        "L = mean(abs(x - t))",
+        ("dx = sign(x - t) / x.size",),
+        "The mean over all numbers divides each one's gradient, 1 or -1, by their count: how far "
+        "off does not matter, only on which side.",
+    ),
+    "Huber": Formula(
+        "L = mean(0.5 * d**2 where abs(d) <= delta, else delta * (abs(d) - 0.5 * delta)), "
+        "d = x - t",
+        ("dx = clip(d, -delta, delta) / x.size",),
+        "A square near the target and a line far from it, so the gradient grows up to delta and "
+        "no further; the mean divides it by the count.",
     ),
 }
 

@@ -8,10 +8,19 @@ from zerokara.layers.arithmetic import Add, Mul
 from zerokara.layers.base import Layer
 from zerokara.layers.convolution import Convolution, ConvTranspose
 from zerokara.layers.dropout import Dropout
-from zerokara.layers.loss import IdentityWithLoss, Loss, SigmoidWithLoss, SoftmaxWithLoss
+from zerokara.layers.loss import (
+    BinaryCrossEntropyWithLogits,
+    IdentityWithLoss,
+    Loss,
+    SigmoidWithLoss,
+    SoftmaxWithLoss,
+)
 from zerokara.layers.node import Constant, Input, Node
+from zerokara.layers.normalization import BatchNormalization, LayerNormalization
 from zerokara.layers.parameters import Parameters
 from zerokara.layers.pooling import AveragePool, GlobalAveragePool, MaxPool
+from zerokara.layers.rectifier import ELU, GELU, LeakyReLU, SiLU, Softplus
+from zerokara.layers.regression import Huber, MeanAbsoluteError, MeanSquaredError
 from zerokara.layers.shape import Flatten
 
 LAYERS: dict[str, type[Layer]] = {
@@ -20,49 +29,70 @@ LAYERS: dict[str, type[Layer]] = {
         Add,
         Affine,
         AveragePool,
+        BatchNormalization,
         ConvTranspose,
         Convolution,
         Dropout,
+        ELU,
         Flatten,
+        GELU,
         GlobalAveragePool,
+        Huber,
         Identity,
         IdentityWithLoss,
+        LayerNormalization,
+        LeakyReLU,
         MaxPool,
+        MeanAbsoluteError,
+        MeanSquaredError,
         Mul,
         ReLU,
+        SiLU,
         Sigmoid,
         SigmoidWithLoss,
         Softmax,
         SoftmaxWithLoss,
+        Softplus,
         Tanh,
     )
 }
 """Every layer that a model file may name, by its class name."""
 
 __all__ = [
+    "ELU",
+    "GELU",
     "LAYERS",
     "Add",
     "Affine",
     "AveragePool",
+    "BatchNormalization",
+    "BinaryCrossEntropyWithLogits",
     "Constant",
     "ConvTranspose",
     "Convolution",
     "Dropout",
     "Flatten",
     "GlobalAveragePool",
+    "Huber",
     "Identity",
     "IdentityWithLoss",
     "Input",
     "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
     "Loss",
     "MaxPool",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
     "Mul",
     "Node",
     "Parameters",
     "ReLU",
+    "SiLU",
     "Sigmoid",
     "SigmoidWithLoss",
     "Softmax",
     "SoftmaxWithLoss",
+    "Softplus",
     "Tanh",
 ]

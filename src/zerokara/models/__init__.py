@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from zerokara.models.deep_conv_net import DeepConvNet
 from zerokara.models.multi_layer_net import MultiLayerNet
+from zerokara.models.multi_layer_net_extend import MultiLayerNetExtend
 from zerokara.models.naming import BookModel
 from zerokara.models.perceptron import AND, NAND, OR, XOR, Perceptron
 from zerokara.models.simple_conv_net import SimpleConvNet
 from zerokara.models.two_layer_net import TwoLayerNet
 
 MODELS: dict[str, type[BookModel]] = {
-    model.__name__: model for model in (DeepConvNet, MultiLayerNet, SimpleConvNet, TwoLayerNet)
+    model.__name__: model
+    for model in (DeepConvNet, MultiLayerNet, MultiLayerNetExtend, SimpleConvNet, TwoLayerNet)
 }
 """Every model that a model file may name, by its class name."""
 
@@ -23,6 +25,7 @@ __all__ = [
     "BookModel",
     "DeepConvNet",
     "MultiLayerNet",
+    "MultiLayerNetExtend",
     "Perceptron",
     "SimpleConvNet",
     "TwoLayerNet",
