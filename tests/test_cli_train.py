@@ -17,7 +17,7 @@ import zerokara as zk
 from zerokara.cli import main
 from zerokara.training.history import History
 
-FILES = {"model.safetensors", "history.json", "config.json", "curve.png"}
+FILES = {"model.safetensors", "checkpoint.safetensors", "history.json", "config.json", "curve.png"}
 
 
 def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -250,7 +250,8 @@ def test_the_run_directory_holds_the_best_model(tmp_path: Path) -> None:
         optimizer=zk.SGD(lr=0.05),
         out=out,
     )
-    assert sorted(path.name for path in out.iterdir()) == ["history.json", "model.safetensors"]
+    files = ["checkpoint.safetensors", "history.json", "model.safetensors"]
+    assert sorted(path.name for path in out.iterdir()) == files
     assert zk.History.load(out / "history.json") == history
     best = zk.load(out / "model.safetensors").accuracy(*blobs(1))
     assert best == max(history.test_accuracy) > history.test_accuracy[-1]

@@ -6,33 +6,44 @@ import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from zerokara import functions, gradient, models
+from zerokara import functions, gradient, models, schedules
 from zerokara._types import Array
 from zerokara._version import __version__
 from zerokara.errors import ZerokaraError
 from zerokara.layers import (
+    ELU,
+    GELU,
     Add,
     Affine,
     AveragePool,
+    BatchNormalization,
+    BinaryCrossEntropyWithLogits,
     Constant,
     Convolution,
     ConvTranspose,
     Dropout,
     Flatten,
     GlobalAveragePool,
+    Huber,
     Identity,
     IdentityWithLoss,
     Input,
     Layer,
+    LayerNormalization,
+    LeakyReLU,
     Loss,
     MaxPool,
+    MeanAbsoluteError,
+    MeanSquaredError,
     Mul,
     Node,
     ReLU,
     Sigmoid,
     SigmoidWithLoss,
+    SiLU,
     Softmax,
     SoftmaxWithLoss,
+    Softplus,
     Tanh,
 )
 from zerokara.network import Network
@@ -47,6 +58,7 @@ if TYPE_CHECKING:
     from zerokara.draw.graph import draw
     from zerokara.engine.compile import compile_step
     from zerokara.interop.safetensors import load, save
+    from zerokara.training.find_lr import find_lr
     from zerokara.training.fit import fit
     from zerokara.training.history import History
 
@@ -58,6 +70,7 @@ _LAZY = {
     "diagnose": "zerokara.check.diagnose",
     "draw": "zerokara.draw",  # the package, which can be called
     "explain": "zerokara.draw.explain",
+    "find_lr": "zerokara.training.find_lr",
     "fit": "zerokara.training.fit",
     "gradcheck": "zerokara.check.gradcheck",
     "load": "zerokara.interop.safetensors",
@@ -65,6 +78,8 @@ _LAZY = {
 }
 
 __all__ = [
+    "ELU",
+    "GELU",
     "SGD",
     "AdaGrad",
     "Adam",
@@ -72,6 +87,8 @@ __all__ = [
     "Add",
     "Affine",
     "AveragePool",
+    "BatchNormalization",
+    "BinaryCrossEntropyWithLogits",
     "Constant",
     "ConvTranspose",
     "Convolution",
@@ -79,12 +96,17 @@ __all__ = [
     "Flatten",
     "GlobalAveragePool",
     "History",
+    "Huber",
     "Identity",
     "IdentityWithLoss",
     "Input",
     "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
     "Loss",
     "MaxPool",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
     "Momentum",
     "Mul",
     "Nesterov",
@@ -93,10 +115,12 @@ __all__ = [
     "RMSProp",
     "ReLU",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "SigmoidWithLoss",
     "Softmax",
     "SoftmaxWithLoss",
+    "Softplus",
     "Tanh",
     "ZerokaraError",
     "__version__",
@@ -105,6 +129,7 @@ __all__ = [
     "diagnose",
     "draw",
     "explain",
+    "find_lr",
     "fit",
     "functions",
     "gradcheck",
@@ -112,6 +137,7 @@ __all__ = [
     "load",
     "models",
     "save",
+    "schedules",
 ]
 
 

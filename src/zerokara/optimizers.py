@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from zerokara._arrays import aligned_zeros
 from zerokara._types import Array
 from zerokara.errors import ArgumentError, MissingMethodError, ShapeError
+from zerokara.schedules import Schedule, schedule
 
 
 class Optimizer:
@@ -25,8 +27,11 @@ class Optimizer:
         weight_decay: coupled (L2) decay: weight_decay * parameter is added to the gradient. For
             AdamW it is decoupled instead: lr * weight_decay * parameter is taken off directly.
         clip_norm: gradients whose norm over all parameters is greater are scaled down to it.
+        schedule: what `lr` is multiplied by at each update, see `zerokara.schedules`; or what a
+            schedule's `config` gave.
 
     Attributes:
+        base_lr: the learning rate before the schedule.
         steps: how many updates have been made.
         state: per name ('' for a single array) the arrays that the formula carries along.
 
@@ -39,17 +44,56 @@ class Optimizer:
     decoupled: ClassVar[bool] = False  #: whether weight decay leaves the gradient alone
 
     def __init__(
-        self, lr: float, *, weight_decay: float = 0.0, clip_norm: float | None = None
+        self,
+        lr: float,
+        *,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        schedule: Schedule | Mapping[str, Any] | None = None,
     ) -> None:
-        self.lr = self._at_least_zero("lr", lr)
+        self.steps = 0
+        self.base_lr = self._at_least_zero("lr", lr)
+        self.schedule = self._schedule(schedule)
         self.weight_decay = self._at_least_zero("weight_decay", weight_decay)
         if clip_norm is not None and not clip_norm > 0:
             raise ArgumentError(
                 f"{type(self).__name__}: clip_norm must be above 0, got {clip_norm}"
             )
         self.clip_norm = clip_norm
-        self.steps = 0
         self.state: dict[str, dict[str, Array]] = {}
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next update.
+
+        With a schedule, assigning to it moves the whole schedule so that this is the next rate.
+
+        Raises:
+            ArgumentError: out of range; a schedule whose length is open outside of `fit`;
+                assigning where the schedule's factor is 0.
+        """
+        return self.lr_at(self.steps)
+
+    @lr.setter
+    def lr(self, rate: float) -> None:
+        rate = self._at_least_zero("lr", rate)
+        factor = 1.0 if self.schedule is None else self.schedule.factor(self.steps)
+        if factor == 0:
+            raise ArgumentError(
+                f"{type(self).__name__}: lr cannot be assigned where its schedule "
+                f"({self.schedule!r}) is 0; assign to base_lr, or to schedule"
+            )
+        self.base_lr = rate / factor
+
+    def lr_at(self, step: int) -> float:
+        """The learning rate of update `step`, counted from 0."""
+        return self.base_lr if self.schedule is None else self.base_lr * self.schedule.factor(step)
+
+    def lrs(self, count: int) -> npt.NDArray[np.float64]:
+        """The learning rates of the next `count` updates."""
+        if self.schedule is None:
+            return np.full(count, self.base_lr)
+        return np.array([self.lr_at(self.steps + i) for i in range(count)], np.float64)
 
     def update(
         self, params: Array | Mapping[str, Array], grads: Array | Mapping[str, Array]
@@ -69,12 +113,12 @@ class Optimizer:
                     f"its gradient {given}"
                 )
         scale = self.clip_scale(slopes)
-        self.steps += 1
         for name, p in named.items():
             g = slopes[name] * p.dtype.type(scale) if scale != 1.0 else slopes[name]
             if self.weight_decay and not self.decoupled:
                 g = g + self.weight_decay * p
             self._apply(p, g, **self.slots_for(name, p))
+        self.steps += 1
 
     def clip_scale(self, grads: Mapping[str, Array]) -> float:
         """The factor, at most 1, that brings the norm of all gradients down to `clip_norm`."""
@@ -93,14 +137,21 @@ class Optimizer:
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, as JSON can hold them."""
-        shared = {"lr": self.lr, "weight_decay": self.weight_decay, "clip_norm": self.clip_norm}
-        return shared | {key: getattr(self, key) for key in self.own}
+        shared: dict[str, Any] = {"lr": self.base_lr}
+        shared |= {"weight_decay": self.weight_decay, "clip_norm": self.clip_norm}
+        shared |= {key: getattr(self, key) for key in self.own}
+        return shared if self.schedule is None else shared | {"schedule": self.schedule.config()}
 
     def __repr__(self) -> str:
-        given = {k: v for k, v in self.config().items() if v or k == "lr"}
+        config = self.config() | ({} if self.schedule is None else {"schedule": self.schedule})
+        given = {k: v for k, v in config.items() if v or k == "lr"}
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in given.items())})"
 
+    def _schedule(self, given: Schedule | Mapping[str, Any] | None) -> Schedule | None:
+        return None if given is None else schedule(f"{type(self).__name__}: schedule", given)
+
     def _apply(self, p: Array, g: Array, **slots: Array) -> None:
+        """Change `p`; `self.steps` counts the updates before this one."""
         raise MissingMethodError(f"{type(self).__name__} has no formula")
 
     def _at_least_zero(self, name: str, value: float) -> float:
@@ -215,8 +266,9 @@ class Adam(Optimizer):
         m, v = slots["m"], slots["v"]
         m[...] = self.beta1 * m + (1 - self.beta1) * g
         v[...] = self.beta2 * v + (1 - self.beta2) * (g * g)
-        rate = self.lr / (1 - self.beta1**self.steps)
-        spread = 1 / float(np.sqrt(1 - self.beta2**self.steps))
+        t = self.steps + 1
+        rate = self.lr / (1 - self.beta1**t)
+        spread = 1 / float(np.sqrt(1 - self.beta2**t))
         if self.decoupled:
             p -= self.lr * self.weight_decay * p
         p -= rate * m / (np.sqrt(v) * spread + self.eps)

@@ -56,6 +56,8 @@ class Bar(Callback):
         self.began = time.perf_counter()
         self.bar.update(self.task, total=run.total_steps)
         self.bar.start()
+        if run.resumed:
+            self.bar.console.print(_taken_up(run))
 
     def on_chunk_end(self, run: Run) -> None:
         self.bar.update(
@@ -85,13 +87,17 @@ class Lines(Callback):
 
     def on_train_begin(self, run: Run) -> None:
         self.began = time.perf_counter()
+        if run.resumed:
+            self._say(_taken_up(run))
 
     def on_epoch_end(self, run: Run) -> None:
         every = -(-run.total_epochs // PLAIN_LINES)
-        if run.epoch % every and run.step < run.total_steps:
-            return
+        if run.epoch % every == 0 or run.step == run.total_steps or run.stop:
+            self._say("  ".join(_state(run, self.began)))
+
+    def _say(self, line: str) -> None:
         try:
-            print("  ".join(_state(run, self.began)), file=sys.stderr, flush=True)
+            print(line, file=sys.stderr, flush=True)
         except OSError:
             # Nobody reads any more, or the disk under the log is full. The training goes on:
             # its run directory is what counts.
@@ -107,7 +113,15 @@ def _state(run: Run, began: float) -> list[str]:
         parts.append(f"loss {fmean(history.loss[-SMOOTHED:]):.4f}")
     if history.train_accuracy:
         parts.append(f"train {history.train_accuracy[-1]:.4f}")
+    if history.validation_accuracy:
+        parts.append(f"validation {history.validation_accuracy[-1]:.4f}")
     if history.test_accuracy:
         parts.append(f"test {history.test_accuracy[-1]:.4f}")
-    parts.append(f"{run.step / max(time.perf_counter() - began, 1e-9):.0f} steps/s")
+    parts.append(f"{(run.step - run.resumed) / max(time.perf_counter() - began, 1e-9):.0f} steps/s")
     return parts
+
+
+def _taken_up(run: Run) -> str:
+    if run.stop or run.step == run.total_steps:
+        return f"this training has ended, at step {run.resumed} of {run.total_steps}"
+    return f"going on at step {run.resumed} of {run.total_steps}, in epoch {run.epoch + 1}"

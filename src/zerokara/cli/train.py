@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-import platform
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from zerokara.cli import datasets, nets, pictures, rundir
-from zerokara.errors import ArgumentError, MissingExtraError
+from zerokara.cli import nets
+from zerokara.cli.options import SCHEDULES, Options
+from zerokara.cli.training import started, taken_up
 
-if TYPE_CHECKING:
-    from zerokara.optimizers import Optimizer
-    from zerokara.training.history import History
-
-SAMPLINGS = ("shuffle", "choice")
-DTYPES = ("float32", "float64")
 INTERRUPTED = 130
 MAX_HIDDEN = 1_000_000
 
 
 def train(
+    context: typer.Context,
     data: Annotated[
         str, typer.Argument(metavar="DATA", help="digits, mnist or fashion-mnist.")
     ] = "digits",
@@ -82,6 +75,43 @@ def train(
         ),
     ] = 0,
     dtype: Annotated[str, typer.Option(metavar="NAME", help="float32 or float64.")] = "float32",
+    weight_decay: Annotated[
+        float | None,
+        typer.Option(metavar="RATE", help="Weight decay.  [default: the optimizer's own]"),
+    ] = None,
+    clip_norm: Annotated[
+        float | None,
+        typer.Option(metavar="NORM", help="Gradients longer than this are scaled down to it."),
+    ] = None,
+    schedule: Annotated[
+        str, typer.Option(metavar="FORM", help=f"Of the learning rate: {SCHEDULES}.")
+    ] = "constant",
+    warmup: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Steps in which the learning rate rises.")
+    ] = 0,
+    accumulate: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Mini-batches that give one step together.")
+    ] = 1,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Vary the images in each epoch, such as shift=2,rotate=10,zoom=0.1,elastic=1,"
+            "flip=0.5.",
+        ),
+    ] = None,
+    validation: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="Keep this share of the training data out, to judge by."
+        ),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Stop after N epochs without betterment; needs --validation."
+        ),
+    ] = None,
     data_dir: Annotated[
         str | None,
         typer.Option(help="The folder with the files of mnist or fashion-mnist.", metavar="DIR"),
@@ -93,159 +123,72 @@ def train(
             metavar="RUN_DIR",
         ),
     ] = None,
+    checkpoint_seconds: Annotated[
+        float,
+        typer.Option(metavar="S", help="A checkpoint at each epoch's end, and after S seconds."),
+    ] = 30.0,
+    checkpoint_steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="And after every N steps.")
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN_DIR",
+            help="Go on with a run that ended early, to the same bits; with --epochs or --steps, "
+            "for longer.",
+        ),
+    ] = None,
 ) -> None:
     """Train a network and leave a run directory.
 
     It holds the model, its history, the options and the learning curve, and of a convolutional
     network also its filters, mistakes and feature maps; its path is the last line printed. Ctrl-C
-    ends the training and keeps the best model so far. The digits come with zerokara; MNIST is
-    looked for in --data-dir, in the folder that ZEROKARA_DATA names, in the cache, and else
-    downloaded.
+    ends the training and keeps the best model so far; --resume goes on with it, also after the
+    process was killed. The digits come with zerokara; MNIST is looked for in --data-dir, in the
+    folder that ZEROKARA_DATA names, in the cache, and else downloaded.
 
     \b
     Examples:
       zerokara train
-      zerokara train mnist --epochs 20 --optimizer adam
-      zerokara train mnist --net simple-conv
-      zerokara train fashion-mnist --hidden 100 --lr 0.05 --out runs/clothes
+      zerokara train mnist --epochs 20 --optimizer adam --schedule cosine
+      zerokara train mnist --net simple-conv --augment shift=2,rotate=10
+      zerokara train fashion-mnist --validation 0.1 --patience 5 --out runs/clothes
+      zerokara train --resume runs/clothes
     """
-    known = datasets.data_set(data)
-    choice = nets.net(net)
-    _one_of("--sampling", sampling, SAMPLINGS)
-    _one_of("--dtype", dtype, DTYPES)
-    if epochs is not None and steps is not None:
-        raise ArgumentError("--epochs and --steps both say how long to train; give one of them")
-    if epochs is None and steps is None:
-        epochs, steps = (choice.epochs, None) if choice.epochs else (known.epochs, known.steps)
-    hidden = choice.hidden if hidden is None else hidden
-    batch_size = known.batch_size if batch_size is None else batch_size
-    rule = _optimizer(optimizer or choice.optimizer, lr, known.lr)
-    if out is not None:
-        rundir.check_free(out)
-
-    splits = datasets.load(data, flatten=choice.flatten, root=data_dir)
-    network = choice.build(
-        nets.Plan(
-            image_shape=(known.side, known.side),
-            classes=len(known.classes),
-            hidden=hidden,
-            weight_init_std=known.weight_init_std,
-            seed=seed,
-            dtype=dtype,
+    if resume is not None:
+        given = {
+            name
+            for name in context.params
+            if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+        }
+        ended = taken_up(resume, given, epochs, steps)
+    else:
+        ended = started(
+            Options(
+                data=data,
+                data_dir=data_dir and os.path.abspath(data_dir),
+                net=net,
+                hidden=hidden,
+                epochs=epochs,
+                steps=steps,
+                batch_size=batch_size,
+                optimizer=optimizer,
+                lr=lr,
+                weight_decay=weight_decay,
+                clip_norm=clip_norm,
+                schedule=schedule,
+                warmup=warmup,
+                accumulate=accumulate,
+                augment=augment,
+                validation=validation,
+                patience=patience,
+                sampling=sampling,
+                seed=seed,
+                dtype=dtype,
+                checkpoint_seconds=checkpoint_seconds,
+                checkpoint_steps=checkpoint_steps,
+            ),
+            out,
         )
-    )
-    started = datetime.now().astimezone()
-    folder = rundir.make(out, f"{data}-{net}", started)
-    options = {
-        "data": data,
-        "data_dir": data_dir and os.path.abspath(data_dir),
-        "net": net,
-        "hidden": hidden,
-        "epochs": epochs,
-        "steps": steps,
-        "batch_size": batch_size,
-        "optimizer": type(rule).__name__,
-        "lr": rule.lr,
-        "sampling": sampling,
-        "seed": seed,
-        "dtype": dtype,
-    }
-    facts = {
-        "started": started.isoformat(timespec="seconds"),
-        "optimizer_config": rule.config(),
-        "network": {"name": type(network).__name__, **getattr(network, "arguments", {})},
-        "samples": {"train": len(splits[0][0]), "test": len(splits[1][0])},
-        "image_shape": [known.side, known.side],
-        "input_white": known.levels,
-        "input_scale": 1 / known.levels,
-        "classes": known.classes,
-    }
-    rundir.write_json(
-        folder / rundir.CONFIG,
-        {"program": "zerokara", "command": "train", "options": options, **facts, **_versions()},
-    )
-
-    before = pictures.filters(network)
-    from zerokara.cli.progress import progress
-    from zerokara.training.fit import fit
-
-    with progress() as shown:
-        history = fit(
-            network,
-            splits[0],
-            test=splits[1],
-            optimizer=rule,
-            batch_size=batch_size,
-            epochs=epochs,
-            steps=steps,
-            sampling=sampling,
-            seed=seed,
-            callbacks=[shown],
-            out=folder,
-        )
-    try:
-        _draw(history, folder / rundir.CURVE, f"{data}, {net}")
-        pictures.draw(network, before, splits[1], known.classes, folder)
-    except MissingExtraError as error:
-        typer.echo(f"zerokara: no pictures: {error}", err=True)
-    typer.echo(_result(history))
-    typer.echo(folder)
-    if history.interrupted:
+    if ended.interrupted:
         raise typer.Exit(INTERRUPTED)
-
-
-def _one_of(option: str, given: str, known: tuple[str, ...]) -> None:
-    if given not in known:
-        raise ArgumentError(f"{option} {given!r} is unknown; expected {' or '.join(known)}")
-
-
-def _optimizer(name: str, lr: float | None, sgd_lr: float) -> Optimizer:
-    from zerokara.optimizers import OPTIMIZERS, SGD
-
-    by_name = {known.lower(): kind for known, kind in OPTIMIZERS.items()}
-    if name.lower() not in by_name:
-        *first, last = OPTIMIZERS
-        raise ArgumentError(
-            f"--optimizer {name!r} is unknown; expected {', '.join(first)} or {last}"
-        )
-    kind = by_name[name.lower()]
-    if lr is None:
-        lr = sgd_lr if kind is SGD else inspect.signature(kind).parameters["lr"].default
-    return kind(lr=lr)
-
-
-def _versions() -> dict[str, Any]:
-    import numpy as np
-
-    from zerokara import native
-    from zerokara._version import __version__
-
-    return {
-        "versions": {
-            "zerokara": __version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-        "platform": platform.platform(),
-        "native": native.isa(),
-        "threads": native.max_threads(),
-    }
-
-
-def _draw(history: History, path: Path, title: str) -> None:
-    from zerokara.draw.plots import plot_history
-
-    if history.loss:
-        plot_history(history, path, title)
-
-
-def _result(history: History) -> str:
-    """The accuracies of the model that was kept."""
-    seconds = f"{history.steps} steps in {history.seconds:.1f} s"
-    if history.best_epoch is None:
-        return f"no epoch ended; {seconds}"
-    at = history.best_epoch - 1
-    return (
-        f"test accuracy {history.test_accuracy[at]:.4f}, train {history.train_accuracy[at]:.4f} "
-        f"(best epoch {history.best_epoch} of {history.epochs}; {seconds})"
-    )

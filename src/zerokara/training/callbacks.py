@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zerokara.training.run import Run
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
 class Callback:
     """Override what is needed; every method gets the `Run`, and setting ``run.stop`` ends it.
 
-    `fit` calls its callbacks in the order in which they were given.
+    `fit` calls its callbacks in the order in which they were given. One that counts something, and
+    should go on counting when a killed training is resumed, has `state` and `restore` as well.
     """
 
     #: Whether `on_step_end` is wanted. Training then goes step by step, which is slower.
@@ -31,3 +33,10 @@ class Callback:
 
     def on_train_end(self, run: Run) -> None:
         """At the end, also after Ctrl-C and when training failed."""
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it, as JSON can hold it; asked for between two steps."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave, before `on_train_begin`."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import operator
 import os
-import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,25 +13,26 @@ from typing import Any
 import numpy as np
 
 from zerokara.data.batches import Batches
-from zerokara.engine.compile import step_for
 from zerokara.engine.samples import Samples, checked_samples
 from zerokara.errors import ArgumentError, DataError, DtypeError
 from zerokara.network import Network
 from zerokara.optimizers import SGD, Optimizer
 from zerokara.training.best import Best
 from zerokara.training.callbacks import Callback
-from zerokara.training.diverged import diverged
+from zerokara.training.checkpoint import NAME, read_checkpoint, sweep
+from zerokara.training.feeding import Augmented, Direct, Feed, Variants, words_of
 from zerokara.training.history import History
-from zerokara.training.metrics import accuracy, has_accuracy
+from zerokara.training.loop import Sets, Training
+from zerokara.training.pace import Pace
+from zerokara.training.plan import fingerprint, words_of_network, words_of_optimizer
 from zerokara.training.run import Run
+from zerokara.training.snapshot import restore
+from zerokara.training.stepping import Parts, Steps, WholeBatches
+from zerokara.training.validation import MONITORS, Measured, Patience, validation_set
 
 __all__ = ["Run", "fit"]
 
-CHUNK_SECONDS = 0.1
-"""About how long training goes on before Ctrl-C is answered and progress is shown."""
-
-WRITE_SHARE = 0.05
-"""At most this share of the time goes into rewriting history.json between epochs."""
+MODEL, HISTORY = "model.safetensors", "history.json"
 
 
 def fit(
@@ -40,173 +40,197 @@ def fit(
     train: tuple[Any, Any],
     *,
     test: tuple[Any, Any] | None = None,
+    validation: tuple[Any, Any] | float | None = None,
     optimizer: Optimizer | None = None,
     batch_size: int = 100,
+    accumulate: int = 1,
     epochs: int | None = None,
     steps: int | None = None,
     sampling: str = "shuffle",
     seed: int = 0,
+    augment: Variants | None = None,
+    patience: int | None = None,
+    min_delta: float = 0.0,
+    monitor: str = "accuracy",
+    restore_best: bool | None = None,
     callbacks: Iterable[Callback] = (),
     out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    checkpoint_steps: int | None = None,
+    checkpoint_seconds: float = 30.0,
     evaluate: bool = True,
 ) -> History:
     """Train `net` in place and return what happened.
 
-    The same seed, data and arguments give the same bits. Ctrl-C stops the training, puts the best
-    model so far back into `net`, says so on stderr and returns as usual; otherwise `net` ends
-    with the parameters of the last step.
+    The same seed, data and arguments give the same bits, also if the training was killed on the
+    way and resumed. Ctrl-C stops the training, puts the best model so far back into `net`, says so
+    on stderr and returns as usual.
 
     Args:
         net: a network with a loss.
         train: (x, t): x an array or `zerokara.data.Pixels` of shape (N, *input shape), or a
             mapping of input names to such; t targets of N samples.
         test: the same, to measure by after each epoch.
-        optimizer: by default `SGD(lr=0.1)`.
+        validation: the same, to choose the best model by, or a share of the training samples,
+            above 0 and below 1, that is drawn by the seed and kept out of the training.
+        optimizer: by default `SGD(lr=0.1)`. A schedule whose length is open gets that of the
+            training.
         batch_size: samples in a batch.
+        accumulate: so many batches give one update, by the mean gradient of all their samples: a
+            batch as many times the size, without its memory. Steps are then updates.
         epochs, steps: how long; one of them, by default 10 epochs.
         sampling: 'shuffle' (each sample once an epoch) or 'choice' (the book's random draw); see
             `zerokara.data.Batches`.
-        seed: for the order of the samples.
+        seed: for the order of the samples, their variants and the share kept out.
+        augment: makes a variant of each sample, anew in each epoch: `zerokara.data.Augment`, or a
+            function of (x, indices, epoch, seed) that gives an array like x.
+        patience: ends the training when so many epochs after another were not better by the
+            validation samples.
+        min_delta: what counts as better is more than this.
+        monitor: 'accuracy' or 'loss' of the validation samples is what tells better from worse;
+            the loss, where they have no accuracy.
+        restore_best: whether `net` ends with the parameters of the best epoch, and not of the last
+            step; by default where there is a patience.
         callbacks: called in this order; see `zerokara.training.Callback`.
         out: a run directory, made if missing. It gets `model.safetensors`, the best model (by
-            test accuracy, else train accuracy, else the epoch's mean loss), and `history.json`.
-        evaluate: whether to measure the accuracies after each epoch.
+            validation, else test accuracy, else train accuracy, else the epoch's mean loss),
+            `history.json`, and `checkpoint.safetensors`, which a resumed training goes on from.
+        resume: go on from the checkpoint in `out`; where there is none, begin. All arguments must
+            be those of the begun training, but for epochs and steps, which may be more.
+        checkpoint_steps, checkpoint_seconds: a checkpoint is written at the ends of epochs and,
+            between them, after every so many steps and seconds.
+        evaluate: whether to measure the accuracies on train and test after each epoch.
 
     Raises:
         ArgumentError, ShapeError, DtypeError, LabelError: arguments or data that do not fit,
             before any work is done.
         DivergedError: a loss was NaN or infinite; names the step and the layer. The parameters
             are those before that step.
-        DataError, ModelFileError: a file of the run directory cannot be written.
+        DataError, ModelFileError: a file of the run directory cannot be written, or is damaged.
     """
     optimizer = SGD(lr=0.1) if optimizer is None else optimizer
     callbacks = tuple(callbacks)
     _check_kinds(net, optimizer, callbacks)
     samples = checked_samples(net, train, "train")
-    test_samples = None if test is None else checked_samples(net, test, "test")
-    batches = Batches(len(samples), batch_size, sampling, seed)
+    tested = None if test is None else Measured(net, checked_samples(net, test, "test"))
+    rows, validated = validation_set(net, samples, validation, seed)
+    _check_choices(patience, min_delta, monitor, validated, resume, out)
+    parts = _whole("accumulate", accumulate)
+    count = len(samples) if rows is None else len(rows)
+    Batches(count, batch_size, sampling, seed)  # refuses a batch_size that is none
+    batches = Batches(count, batch_size * parts, sampling, seed)
     total = _total_steps(epochs, steps, batches.steps_per_epoch)
-    run = Run(
-        net=net,
-        optimizer=optimizer,
-        history=History(steps_per_epoch=batches.steps_per_epoch),
-        total_steps=total,
-        steps_per_epoch=batches.steps_per_epoch,
-        out=_run_directory(out),
+    pace = _pace(checkpoint_steps, checkpoint_seconds, out)
+    largest = int(np.diff(batches.bounds).max())
+    feed = _feed(net, samples, augment, seed, largest)
+    plan: dict[str, Any] = {
+        "network": words_of_network(net),
+        "optimizer": words_of_optimizer(optimizer),
+        "batch_size": batch_size,
+        "accumulate": parts,
+        "sampling": sampling,
+        "seed": seed,
+        "augment": words_of(augment),
+        "patience": patience,
+        "min_delta": float(min_delta),
+        "monitor": monitor,
+        "evaluate": bool(evaluate),
+        "training samples": fingerprint(samples),
+        "test samples": None if tested is None else fingerprint(tested.samples),
+        "validation samples": _words_of_validation(validation, validated),
+    }
+    steppers: type[WholeBatches | Parts] = WholeBatches if parts == 1 else Parts
+    stepper: Steps = steppers(net, optimizer, feed.samples, min(batch_size, largest))
+    folder = _run_directory(out)
+    sets = Sets(validation=validated, monitor=monitor)
+    if evaluate:
+        sets.train = _classes(Measured(net, samples, rows))
+        sets.test = None if tested is None else _classes(tested)
+    training = Training(
+        run=Run(
+            net=net,
+            optimizer=optimizer,
+            history=History(steps_per_epoch=batches.steps_per_epoch),
+            total_steps=total,
+            steps_per_epoch=batches.steps_per_epoch,
+            out=folder,
+        ),
+        feed=feed,
+        steps=stepper,
+        batches=batches,
+        rows=rows,
+        sets=sets,
+        callbacks=callbacks,
+        best=Best(net, folder and folder / MODEL),
+        patience=Patience(patience, min_delta),
+        restore_best=patience is not None if restore_best is None else restore_best,
+        pace=pace,
+        plan=json.loads(json.dumps(plan, default=repr)),
+        first_update=optimizer.steps,
     )
-    sets = (samples, test_samples) if evaluate else (None, None)
-    return _Training(run, samples, sets, batches, callbacks).work()
+    if resume and folder is not None:
+        _take_up(training, folder)
+    if optimizer.schedule is not None:
+        optimizer.schedule = optimizer.schedule.bound(training.first_update + total)
+    return training.work()
 
 
-class _Training:
-    def __init__(
-        self,
-        run: Run,
-        samples: Samples,
-        evaluated: tuple[Samples | None, Samples | None],
-        batches: Batches,
-        callbacks: tuple[Callback, ...],
-    ) -> None:
-        self.run = run
-        self.samples = samples
-        self.batches = batches
-        self.callbacks = callbacks
-        self.by_step = [callback for callback in callbacks if callback.every_step]
-        self.train, self.test = (
-            given if given is not None and has_accuracy(run.net, given) else None
-            for given in evaluated
-        )
-        largest = int(np.diff(batches.bounds).max())
-        self.step = step_for(run.net, run.optimizer, samples, largest)
-        self.best = Best(run.net, run.out and run.out / "model.safetensors")
-        self.chunk = 1
-        self.started = self.written = time.perf_counter()
-        self.write_seconds = 0.0
+def _take_up(training: Training, folder: Path) -> None:
+    """Go on from the checkpoint in the folder, if one was written."""
+    checkpoint = read_checkpoint(folder / NAME)
+    sweep(folder, (NAME, MODEL, HISTORY))
+    if checkpoint is not None:
+        restore(training, checkpoint, folder / NAME)
+        training.best.write_again()
 
-    def work(self) -> History:
-        run, history = self.run, self.run.history
-        try:
-            self._notify("on_train_begin")
-            while run.step < run.total_steps and not run.stop:
-                self._epoch()
-        except KeyboardInterrupt:
-            history.interrupted = True
-            self.best.restore()
-        finally:
-            history.seconds = time.perf_counter() - self.started
-            self._write_history()
-            self._notify("on_train_end")
-        if self.best.epoch is None:
-            self.best.write()
-        if history.interrupted:
-            print(self._interruption(), file=sys.stderr)
-        return history
 
-    def _epoch(self) -> None:
-        run = self.run
-        indices, bounds = self.batches.indices(run.epoch), self.batches.bounds
-        run.epoch += 1
-        first = run.step
-        end = min(first + run.steps_per_epoch, run.total_steps)
-        while run.step < end and not run.stop:
-            place = run.step - first
-            count = 1 if self.by_step else min(self.chunk, end - run.step)
-            began = time.perf_counter()
-            losses = self.step.run(indices, bounds[place : place + count + 1]).tolist()
-            took = time.perf_counter() - began
-            self.chunk = max(1, int(CHUNK_SECONDS * len(losses) / max(took, 1e-9)))
-            bad = not math.isfinite(losses[-1])
-            run.history.loss += losses[:-1] if bad else losses
-            run.step = len(run.history.loss)
-            if bad:
-                place = run.step - first
-                feeds, t = self.samples.draw(indices[bounds[place] : bounds[place + 1]])
-                lr = run.optimizer.lr
-                raise diverged(run.net, feeds, t, step=run.step + 1, loss=losses[-1], lr=lr)
-            for callback in self.by_step:
-                callback.on_step_end(run)
-            self._notify("on_chunk_end")
-        self._end_epoch(run.history.loss[first:])
+def _feed(
+    net: Network, samples: Samples, augment: Variants | None, seed: int, batch_size: int
+) -> Feed:
+    if augment is None:
+        return Direct(samples)
+    return Augmented(net, samples, augment, seed, batch_size)
 
-    def _end_epoch(self, losses: list[float]) -> None:
-        run, history = self.run, self.run.history
-        # Both are measured before either is noted, so that Ctrl-C leaves no half of an epoch.
-        measured = [
-            None if given is None else accuracy(run.net, given) for given in (self.train, self.test)
-        ]
-        history.epochs = run.epoch
-        score, measure = -math.fsum(losses) / len(losses), "mean loss"
-        if measured[0] is not None:
-            history.train_accuracy.append(measured[0])
-            score, measure = measured[0], "train accuracy"
-        if measured[1] is not None:
-            history.test_accuracy.append(measured[1])
-            score, measure = measured[1], "test accuracy"
-        self.best.offer(run.epoch, score, measure)
-        history.best_epoch = self.best.epoch
-        history.seconds = time.perf_counter() - self.started
-        if history.seconds - (self.written - self.started) >= self.write_seconds / WRITE_SHARE:
-            self._write_history()
-        self._notify("on_epoch_end")
 
-    def _write_history(self) -> None:
-        if self.run.out is not None:
-            began = time.perf_counter()
-            self.run.history.save(self.run.out / "history.json")
-            self.written = time.perf_counter()
-            self.write_seconds = self.written - began
+def _classes(measured: Measured) -> Measured | None:
+    return measured if measured.classes else None
 
-    def _notify(self, event: str) -> None:
-        for callback in self.callbacks:
-            getattr(callback, event)(self.run)
 
-    def _interruption(self) -> str:
-        place = "in the network" if self.best.path is None else f"in {self.best.path}"
-        begin = f"interrupted after step {self.run.step} of {self.run.total_steps}"
-        if self.best.epoch is None:
-            return f"{begin}, before an epoch ended: its model is kept {place}"
-        score = f"{self.best.measure} {abs(self.best.score):.4f}"
-        return f"{begin}: the model of epoch {self.best.epoch} ({score}) is kept {place}"
+def _words_of_validation(given: Any, measured: Measured | None) -> Any:
+    if measured is None or measured.rows is not None:
+        return given if given is None else float(given)
+    return fingerprint(measured.samples)
+
+
+def _check_choices(
+    patience: int | None,
+    min_delta: float,
+    monitor: str,
+    validated: Measured | None,
+    resume: bool,
+    out: Any,
+) -> None:
+    if patience is not None:
+        _whole("patience", patience)
+        if validated is None:
+            raise ArgumentError(
+                "fit: patience needs samples to judge by; give validation=(x, t), or a share of "
+                "the training samples, such as validation=0.1"
+            )
+    if not 0 <= min_delta < math.inf:
+        raise ArgumentError(f"fit: min_delta must be 0 or more and finite, got {min_delta}")
+    if monitor not in MONITORS:
+        raise ArgumentError(f"fit: monitor must be 'accuracy' or 'loss', got {monitor!r}")
+    if resume and out is None:
+        raise ArgumentError("fit: resume goes on from a run directory; give it as out")
+
+
+def _pace(steps: int | None, seconds: float, out: Any) -> Pace:
+    if steps is not None:
+        steps = _whole("checkpoint_steps", steps)
+    if not seconds > 0:
+        raise ArgumentError(f"fit: checkpoint_seconds must be above 0, got {seconds}")
+    return Pace(steps, seconds, wanted=out is not None)
 
 
 def _check_kinds(net: Any, optimizer: Any, callbacks: tuple[Any, ...]) -> None:

@@ -24,11 +24,13 @@ class History:
         loss: the batch loss of every step.
         train_accuracy, test_accuracy: 0 to 1, one an epoch; empty where nothing was evaluated.
             A last epoch that was cut short counts as one.
+        validation_loss, validation_accuracy: of the samples kept out of training, one an epoch.
         seconds: how long it took, evaluation included.
         epochs: epochs that came to their end.
         steps_per_epoch: steps in a whole epoch.
         best_epoch: counted from 1; the epoch whose model was kept, None before the first ended.
         interrupted: whether Ctrl-C ended the training.
+        stopped_early: whether patience was at its end before the last epoch.
     """
 
     loss: list[float] = field(default_factory=list)
@@ -39,6 +41,9 @@ class History:
     steps_per_epoch: int = 1
     best_epoch: int | None = None
     interrupted: bool = False
+    validation_loss: list[float] = field(default_factory=list)
+    validation_accuracy: list[float] = field(default_factory=list)
+    stopped_early: bool = False
 
     @property
     def steps(self) -> int:
@@ -70,7 +75,9 @@ class History:
             raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
         except (ValueError, RecursionError):
             raise DataError(f"{path}: is no history (not JSON)") from None
-        wrong = _first_wrong(found)
+        if isinstance(found, dict):
+            found = _added() | found
+        wrong = first_wrong(found)
         if wrong:
             raise DataError(f"{path}: is no history ({wrong})")
         found.pop("steps")
@@ -96,10 +103,19 @@ class History:
             parts.append(f"train accuracy {self.train_accuracy[-1]:.4f}")
         if self.test_accuracy:
             parts.append(f"test accuracy {self.test_accuracy[-1]:.4f}")
+        if self.validation_accuracy:
+            parts.append(f"validation accuracy {self.validation_accuracy[-1]:.4f}")
+        elif self.validation_loss:
+            parts.append(f"validation loss {self.validation_loss[-1]:.4g}")
         return f"<History: {', '.join(parts)}{', interrupted' if self.interrupted else ''}>"
 
 
-def _first_wrong(found: Any) -> str:
+def _added() -> dict[str, Any]:
+    """Entries that files of older versions do not have."""
+    return {"validation_loss": [], "validation_accuracy": [], "stopped_early": False}
+
+
+def first_wrong(found: Any) -> str:
     """What is wrong with a parsed file, or nothing."""
     expected = asdict(History()).keys() | {"steps"}
     if not isinstance(found, dict):
@@ -107,11 +123,17 @@ def _first_wrong(found: Any) -> str:
     if found.keys() != expected:
         missing, extra = sorted(expected - found.keys()), sorted(found.keys() - expected)
         return f"missing entries: {missing}, unknown entries: {extra}"
-    for name in ("loss", "train_accuracy", "test_accuracy"):
-        values, most = found[name], 1.0 if name != "loss" else math.inf
+    for name in (
+        "loss",
+        "train_accuracy",
+        "test_accuracy",
+        "validation_loss",
+        "validation_accuracy",
+    ):
+        values = found[name]
         if not isinstance(values, list) or not all(map(_is_number, values)):
             return f"{name} must be a list of finite numbers"
-        if name != "loss" and not all(0 <= value <= most for value in values):
+        if name.endswith("accuracy") and not all(0 <= value <= 1 for value in values):
             return f"{name} must lie in 0..1"
         if name != "loss" and len(values) not in (0, found["epochs"]):
             return f"{name} has {len(values)} entries for {found['epochs']} epochs"
@@ -125,8 +147,9 @@ def _first_wrong(found: Any) -> str:
     best = found["best_epoch"]
     if best is not None and (type(best) is not int or not 1 <= best <= found["epochs"]):
         return "best_epoch must be null or one of the epochs"
-    if type(found["interrupted"]) is not bool:
-        return "interrupted must be true or false"
+    for name in ("interrupted", "stopped_early"):
+        if type(found[name]) is not bool:
+            return f"{name} must be true or false"
     return ""
 
 

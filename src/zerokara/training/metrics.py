@@ -1,11 +1,16 @@
-"""Accuracy over a whole set, a block at a time."""
+"""Accuracy and loss over a whole set, or over some of its rows, a block at a time."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from zerokara.engine.samples import Samples, blank_scores
+from zerokara._types import Array
+from zerokara.data.batches import Indices
+from zerokara.engine.samples import BLOCK, Samples, blank_scores
 from zerokara.errors import ArgumentError, DtypeError, LabelError, ShapeError
+from zerokara.layers import Loss
 from zerokara.network import Network
 
 
@@ -20,9 +25,46 @@ def has_accuracy(net: Network, samples: Samples) -> bool:
     return True
 
 
-def accuracy(net: Network, samples: Samples) -> float:
-    """The share of samples whose answer is right, 0 to 1."""
+def accuracy(net: Network, samples: Samples, rows: Indices | None = None) -> float:
+    """The share of samples whose answer is right, 0 to 1; of those in `rows`, or of all."""
+    loss = _loss(net)
+    right = sum(
+        int(np.count_nonzero(loss.correct(scores, t))) for scores, t in _blocks(net, samples, rows)
+    )
+    return right / (len(samples) if rows is None else len(rows))
+
+
+def mean_loss(net: Network, samples: Samples, rows: Indices | None = None) -> float:
+    """The loss of all samples, or of those in `rows`, as at inference."""
+    loss, total, weight = _loss(net), 0.0, 0.0
+    for scores, t in _blocks(net, samples, rows):
+        share = weight_of(net, t)
+        total += share * float(loss.forward(scores, t))
+        weight += share
+    return total / weight if weight else 0.0
+
+
+def weight_of(net: Network, t: Array) -> float:
+    """What the mean loss of some samples counts when means are averaged: their number, or the sum
+    of the weights of their classes."""
+    weights = getattr(net.loss_layer, "class_weight", None)
+    if weights is None:
+        return float(len(t))
+    importance = np.asarray(weights, np.float64)
+    return float(np.sum(importance[t] if t.ndim == 1 else t @ importance))
+
+
+def _blocks(net: Network, samples: Samples, rows: Indices | None) -> Iterator[tuple[Array, Array]]:
+    """Scores and targets; all at once where there are no rows to be gathered."""
+    if rows is None:
+        yield net.predict(samples.inputs), samples.t
+        return
+    for start in range(0, len(rows), BLOCK):
+        feeds, t = samples.draw(rows[start : start + BLOCK])
+        yield net.predict(feeds), t
+
+
+def _loss(net: Network) -> Loss:
     if net.loss_layer is None:
         raise ArgumentError(f"accuracy: {net!r} has no loss that tells right from wrong")
-    right = net.loss_layer.correct(net.predict(samples.inputs), samples.t)
-    return float(np.count_nonzero(right)) / len(samples)
+    return net.loss_layer

@@ -23,6 +23,7 @@ class Run:
     epoch: int = 0  #: the epoch at work, counted from 1; 0 before the first
     step: int = 0  #: steps done
     stop: bool = False  #: set to True, it ends the training after the steps at work
+    resumed: int = 0  #: steps that were done when it was taken up again
 
     @property
     def total_epochs(self) -> int:
