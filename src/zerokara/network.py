@@ -148,13 +148,26 @@ class Network:
         scores = self.predict(x)
         return self._loss().activate(scores)
 
-    def loss(self, x: Any, t: npt.ArrayLike, *, training: bool = False) -> Array:
-        """The mean loss of a batch with its targets, a scalar of the network's dtype."""
+    def loss(
+        self,
+        x: Any,
+        t: npt.ArrayLike,
+        *,
+        training: bool = False,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Array:
+        """The mean loss of a batch with its targets, a scalar of the network's dtype.
+
+        With `sample_weight`, a number of 0 or more for each sample, it is the weighted mean: a
+        weight of 2 counts as the sample repeated.
+        """
         feeds, single = self.convert_inputs(x)
         self._batch = (len(next(iter(feeds.values()))), single)
         t = np.asarray(t)[np.newaxis] if single else np.asarray(t)
         scores = self._run(feeds, training, keep=True)
-        loss: Array = self._loss().forward(scores, t, training=training)
+        # A loss of one's own need not know of weights.
+        options = {} if sample_weight is None else {"sample_weight": np.asarray(sample_weight)}
+        loss: Array = self._loss().forward(scores, t, training=training, **options)
         self.trace.loss = loss
         return loss
 
@@ -167,24 +180,38 @@ class Network:
             raise ArgumentError("accuracy: needs at least one sample, got 0")
         return float(np.mean(self._loss().correct(scores, t)))
 
-    def gradient(self, x: Any, t: npt.ArrayLike) -> dict[str, Array]:
+    def gradient(
+        self, x: Any, t: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
+    ) -> dict[str, Array]:
         """The loss's gradient for every parameter, by backpropagation, as new arrays by name.
 
         `grads` and `flat_grads` hold the same numbers until the next call. This is a question and
         no step: what layers carry from pass to pass, such as the noise of Dropout, stays as it is.
         """
         with self._same_state():
-            self.compute_gradient(x, t)
+            self.compute_gradient(x, t, sample_weight=sample_weight)
         return {name: array.copy() for name, array in self.grads.items()}
 
-    def compute_gradient(self, x: Any, t: npt.ArrayLike, *, training: bool = True) -> Array:
+    def compute_gradient(
+        self,
+        x: Any,
+        t: npt.ArrayLike,
+        *,
+        training: bool = True,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Array:
         """Fill `grads` by one forward and one backward pass and return the loss."""
-        loss = self.loss(x, t, training=training)
+        loss = self.loss(x, t, training=training, sample_weight=sample_weight)
         self._run_back(self._loss().backward(1.0))
         return loss
 
     def numerical_gradient(
-        self, x: Any, t: npt.ArrayLike, h: float | None = None
+        self,
+        x: Any,
+        t: npt.ArrayLike,
+        h: float | None = None,
+        *,
+        sample_weight: npt.ArrayLike | None = None,
     ) -> dict[str, Array]:
         """The same gradient by central differences, in float64 whatever the network's dtype.
 
@@ -197,7 +224,7 @@ class Network:
 
         def loss(_: Array) -> Array:
             with shadow._same_state():
-                return shadow.loss(x, t, training=True)
+                return shadow.loss(x, t, training=True, sample_weight=sample_weight)
 
         return {name: numerical_gradient(loss, array, h) for name, array in shadow.params.items()}
 

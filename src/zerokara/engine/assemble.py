@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -48,6 +48,9 @@ ENTRYWISE = {
     "add": 4,
     "multiply": 5,
 }
+Targets: TypeAlias = tuple[Array, Array | None]
+"""The targets of a batch, and how much each of its samples counts (None: all alike)."""
+
 MOST_BYTES = 2**46
 """More than any machine has; sizes beyond it would not fit the numbers that carry them."""
 
@@ -198,7 +201,7 @@ def _window(pool: Pool) -> tuple[Any, ...]:
 
 
 def python_calls(
-    net: Network, plan: Plan, program: Any, targets: Callable[[], Array] | None
+    net: Network, plan: Plan, program: Any, targets: Callable[[], Targets] | None
 ) -> Callable[[int, int], None] | None:
     """What the program calls for layers without kernels: f(place of the kernel, rows)."""
     if not any(isinstance(kernel, Call) for kernel in plan.kernels):
@@ -238,7 +241,9 @@ def python_calls(
                 put(slot, gradient, rows)
         else:
             assert targets is not None
-            losses[:rows] = kernel.layer.forward(*inputs, targets(), training=True)
+            t, weight = targets()
+            options = {} if weight is None else {"sample_weight": weight}
+            losses[:rows] = kernel.layer.forward(*inputs, t, training=True, **options)
             put(kernel.outputs[0], kernel.layer.backward(1.0), rows)
 
     return call

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerokara import native
-from zerokara._types import Array
-from zerokara.engine.assemble import assemble, python_calls
+from zerokara.engine.assemble import Targets, assemble, python_calls
 from zerokara.engine.batches import checked_batch, checked_batches, checked_size, in_range
 from zerokara.engine.describe import ProgramText, describe
 from zerokara.engine.eager import EagerStep
@@ -26,7 +25,13 @@ from zerokara.optimizers import Optimizer
 
 
 def compile_step(
-    net: Network, optimizer: Optimizer, x: Any, t: Any, *, batch_size: int = 100
+    net: Network,
+    optimizer: Optimizer,
+    x: Any,
+    t: Any,
+    *,
+    batch_size: int = 100,
+    sample_weight: Any = None,
 ) -> CompiledStep | EagerStep:
     """One training step as a program: draw the batch, forward, loss, backward, update.
 
@@ -41,6 +46,7 @@ def compile_step(
             names to such.
         t: targets of N samples.
         batch_size: the most samples that one step will be given.
+        sample_weight: how much each sample counts, (N,), 0 or more; by default all alike.
 
     Returns:
         An object with two calls: ``step(indices) -> float``, the mean loss of these samples before
@@ -57,7 +63,7 @@ def compile_step(
             "compile_step: expected a Network and an Optimizer, got "
             f"{type(net).__name__} and {type(optimizer).__name__}"
         )
-    samples = checked_samples(net, (x, t), "data", where="compile_step")
+    samples = checked_samples(net, (x, t), "data", "compile_step", sample_weight)
     return step_for(net, optimizer, samples, batch_size)
 
 
@@ -84,7 +90,7 @@ class CompiledStep:
         self.optimizer = optimizer
         self.batch_size = batch_size
         self._samples = samples
-        self._plan = lower(net, training=True)
+        self._plan = lower(net, training=True, weighted=samples.weight is not None)
         fuse(self._plan)
         lay_out(self._plan, batch_size, net.dtype.itemsize, native.lanes(net.dtype))
         slots = optimizer.slots_for("", net.flat_params)
@@ -172,8 +178,9 @@ class CompiledStep:
             raise
         return count
 
-    def _targets_of_batch(self) -> Array:
-        """The targets of the batch at work, for a loss that runs in Python."""
+    def _targets_of_batch(self) -> Targets:
+        """The targets of the batch at work and their weights, for a loss that runs in Python."""
         first, last = self._bounds[self._position], self._bounds[self._position + 1]
         self._position += 1
-        return np.asarray(self._samples.t[self._indices[first:last]])
+        batch, weight = self._indices[first:last], self._samples.weight
+        return np.asarray(self._samples.t[batch]), None if weight is None else weight[batch]

@@ -48,10 +48,11 @@ class EagerStep:
         feeds, t = self.samples.draw(indices)
         # A number that overflows shows in the loss; the warning of each layer would come before.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            loss = float(self.net.compute_gradient(feeds, t, training=True))
+            weight = None if self.samples.weight is None else self.samples.weight[indices]
+            loss = self.net.compute_gradient(feeds, t, training=True, sample_weight=weight)
             if np.isfinite(loss):
                 self.optimizer.update(self.net.flat_params, self.net.flat_grads)
-        return loss
+        return float(loss)
 
     def run(self, indices: npt.ArrayLike, bounds: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Many steps: batch i is ``indices[bounds[i]:bounds[i + 1]]``. Returns their losses.

@@ -41,17 +41,21 @@ LOSSES: dict[type[Layer], str] = {
 }
 
 
-def lower(net: Network, *, training: bool) -> Plan:
-    """The plan of one forward pass or, with `training`, of a whole step without its update."""
-    return Lowerer(net, training).plan
+def lower(net: Network, *, training: bool, weighted: bool = False) -> Plan:
+    """The plan of one forward pass or, with `training`, of a whole step without its update.
+
+    With `weighted`, the loss is told how much each sample counts.
+    """
+    return Lowerer(net, training, weighted).plan
 
 
 class Lowerer:
     """Walks a network's nodes forward and back and collects kernels."""
 
-    def __init__(self, net: Network, training: bool) -> None:
+    def __init__(self, net: Network, training: bool, weighted: bool = False) -> None:
         self.net = net
         self.training = training
+        self.weighted = weighted
         self.plan = Plan(training)
         self.names = {layer: name for name, layer in net.layers.items()}
         self.offsets = _offsets(net)
@@ -132,8 +136,8 @@ class Lowerer:
         loss = self.net.loss_layer
         assert loss is not None
         gradient = Slot("dscores", scores.shape)
-        # Options such as label smoothing are for the maths.
-        kind = LOSSES.get(type(loss)) if loss.plain else None
+        # Options such as label smoothing, and weights of samples, are for the maths.
+        kind = LOSSES.get(type(loss)) if loss.plain and not self.weighted else None
         if kind is not None and len(scores.shape) == 1:
             self.add(Loss(kind, scores, gradient))
         else:

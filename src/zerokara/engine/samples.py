@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from zerokara import native
 from zerokara._types import Array
 from zerokara.data.pixels import Pixels
 from zerokara.errors import ArgumentError, DtypeError, ShapeError, ZerokaraError
+from zerokara.layers import weighting
 from zerokara.network import Network
 
 BLOCK = 4096
@@ -27,9 +29,10 @@ class Samples:
         net: the network that it is for.
         x: an array or `Pixels` of shape (N, *input shape), or a mapping of input names to such.
         t: targets of N samples.
+        weight: how much each sample counts, (N,); None: all alike.
     """
 
-    def __init__(self, net: Network, x: Any, t: Any) -> None:
+    def __init__(self, net: Network, x: Any, t: Any, weight: Array | None = None) -> None:
         named = x if isinstance(x, Mapping) else {next(iter(net.inputs)): x}
         self.dtype = net.dtype
         self.inputs: dict[str, Array | Pixels] = {
@@ -37,6 +40,7 @@ class Samples:
             for name, value in named.items()
         }
         self.t: Array = np.asarray(t)
+        self.weight = weight
 
     def __len__(self) -> int:
         return len(self.t)
@@ -55,14 +59,16 @@ class Samples:
         return source[indices]
 
 
-def checked_samples(net: Network, given: Any, which: str, where: str = "fit") -> Samples:
+def checked_samples(
+    net: Network, given: Any, which: str, where: str = "fit", sample_weight: Any = None
+) -> Samples:
     """The samples of a pair (x, t) after a look at every entry; `which` is 'train' or 'test'.
 
     Raises:
         ArgumentError: no pair, inputs missing or unknown, no samples, an input that is NaN or
             infinite (naming its row).
         ShapeError: shapes or lengths that do not fit.
-        DtypeError: inputs or targets that are no numbers.
+        DtypeError: inputs, targets or weights that are no numbers.
         LabelError: targets that do not fit the network's loss.
     """
     where = f"{where}: {which}"
@@ -89,7 +95,20 @@ def checked_samples(net: Network, given: Any, which: str, where: str = "fit") ->
             _check_finite(f"{where}: input {name!r}", source, net.dtype)
     _check_finite(f"{where}: target", samples.t, net.dtype)
     _check_targets(net, samples, where)
+    if sample_weight is not None:
+        samples.weight = _checked_weights(net, sample_weight, len(samples), where)
     return samples
+
+
+def _checked_weights(net: Network, weight: Any, count: int, where: str) -> Array:
+    loss = net.loss_layer
+    assert loss is not None  # targets have been checked with it
+    if "sample_weight" not in inspect.signature(type(loss).forward).parameters:
+        raise ArgumentError(
+            f"{where}: {type(loss).__name__}.forward takes no sample_weight; give it that "
+            "argument, or leave the weights out"
+        )
+    return weighting.checked(where, weight, (count,))
 
 
 def _check_shapes(net: Network, samples: Samples, where: str) -> None:

@@ -86,7 +86,8 @@ class Augmented:
             (self.most_rows, *given.t.shape[1:]),
             np.int64 if _wants_integers(net, given.t) else net.dtype,
         )
-        self.samples = Samples(net, {self.name: self.x}, self.t)
+        weight = None if given.weight is None else np.zeros(self.most_rows)
+        self.samples = Samples(net, {self.name: self.x}, self.t, weight)
 
     def place(self, epoch: int, indices: Indices) -> Indices:
         feeds, t = self.given.draw(indices)
@@ -98,6 +99,8 @@ class Augmented:
             )
         self.x[: len(indices)] = variants
         self.t[: len(indices)] = t
+        if self.samples.weight is not None and self.given.weight is not None:
+            self.samples.weight[: len(indices)] = self.given.weight[indices]
         return np.arange(len(indices))
 
 

@@ -49,6 +49,7 @@ def fit(
     sampling: str = "shuffle",
     seed: int = 0,
     augment: Variants | None = None,
+    sample_weight: Any = None,
     patience: int | None = None,
     min_delta: float = 0.0,
     monitor: str = "accuracy",
@@ -84,6 +85,8 @@ def fit(
         seed: for the order of the samples, their variants and the share kept out.
         augment: makes a variant of each sample, anew in each epoch: `zerokara.data.Augment`, or a
             function of (x, indices, epoch, seed) that gives an array like x.
+        sample_weight: how much each training sample counts, (N,), 0 or more; 2 is as good as the
+            sample repeated, within a batch. By default all count alike.
         patience: ends the training when so many epochs after another were not better by the
             validation samples.
         min_delta: what counts as better is more than this.
@@ -111,7 +114,7 @@ def fit(
     optimizer = SGD(lr=0.1) if optimizer is None else optimizer
     callbacks = tuple(callbacks)
     _check_kinds(net, optimizer, callbacks)
-    samples = checked_samples(net, train, "train")
+    samples = checked_samples(net, train, "train", sample_weight=sample_weight)
     tested = None if test is None else Measured(net, checked_samples(net, test, "test"))
     rows, validated = validation_set(net, samples, validation, seed)
     _check_choices(patience, min_delta, monitor, validated, resume, out)

@@ -44,14 +44,15 @@ def mean_loss(net: Network, samples: Samples, rows: Indices | None = None) -> fl
     return total / weight if weight else 0.0
 
 
-def weight_of(net: Network, t: Array) -> float:
+def weight_of(net: Network, t: Array, sample_weight: Array | None = None) -> float:
     """What the mean loss of some samples counts when means are averaged: their number, or the sum
-    of the weights of their classes."""
+    of their weights and those of their classes."""
+    each = np.ones(len(t)) if sample_weight is None else sample_weight
     weights = getattr(net.loss_layer, "class_weight", None)
     if weights is None:
-        return float(len(t))
+        return float(np.sum(each))
     importance = np.asarray(weights, np.float64)
-    return float(np.sum(importance[t] if t.ndim == 1 else t @ importance))
+    return float(np.sum(each * (importance[t] if t.ndim == 1 else t @ importance)))
 
 
 def _blocks(net: Network, samples: Samples, rows: Indices | None) -> Iterator[tuple[Array, Array]]:

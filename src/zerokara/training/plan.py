@@ -37,7 +37,8 @@ def fingerprint(samples: Samples | None) -> str | None:
     if samples is None:
         return None
     digest = hashlib.blake2b(digest_size=16)
-    for name, source in (*sorted(samples.inputs.items()), ("", samples.t)):
+    weight = [] if samples.weight is None else [(" weight", samples.weight)]
+    for name, source in (*sorted(samples.inputs.items()), ("", samples.t), *weight):
         values = source.values if isinstance(source, Pixels) else source
         scale = source.scale if isinstance(source, Pixels) else 1.0
         digest.update(repr((name, values.shape, values.dtype.str, scale)).encode())

@@ -62,7 +62,7 @@ class Parts:
         # An update by nothing: what it leaves is the gradient.
         still = SGD(lr=0.0, clip_norm=NEVER)
         self.gradient = step_for(net, still, samples, part_size)
-        self.t = samples.t
+        self.t, self.weight = samples.t, samples.weight
         self.sum = np.zeros_like(net.flat_grads)
 
     def run(self, indices: Indices, bounds: Indices) -> npt.NDArray[np.float64]:
@@ -75,10 +75,10 @@ class Parts:
 
     def _step(self, batch: Indices) -> float:
         self.sum.fill(0)
-        loss, whole = 0.0, weight_of(self.net, self.t[batch])
+        loss, whole = 0.0, self._weight_of(batch)
         for start in range(0, len(batch), self.part_size):
             part = batch[start : start + self.part_size]
-            share = weight_of(self.net, self.t[part]) / whole if whole else 0.0
+            share = self._weight_of(part) / whole if whole else 0.0
             loss += share * self.gradient(part)
             if not math.isfinite(loss):
                 return loss
@@ -86,3 +86,7 @@ class Parts:
         self.net.flat_grads[...] = self.sum
         self.optimizer.update(self.net.flat_params, self.sum)
         return loss
+
+    def _weight_of(self, batch: Indices) -> float:
+        weight = None if self.weight is None else self.weight[batch]
+        return weight_of(self.net, self.t[batch], weight)
