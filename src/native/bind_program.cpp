@@ -277,10 +277,12 @@ void def_program(nb::module_& m, const char* name) {
     type.def("affine_back", [](Self& s, i64 layer, i64 dout, i64 dx, i64 output, int act) {
         s.program.affine_back(layer, dout, dx, output, static_cast<Activation>(act));
     }, "layer"_a, "dout"_a, "dx"_a, "output"_a, "act"_a);
-    type.def("elementwise", [](Self& s, int kind, i64 a, i64 b, i64 out, int act) {
+    type.def("elementwise", [](Self& s, int kind, i64 a, i64 b, i64 out, int act, int curve,
+                                double parameter) {
         s.program.elementwise(static_cast<typename Program::Elementwise>(kind), a, b, out,
-                              static_cast<Activation>(act));
-    }, "kind"_a, "a"_a, "b"_a, "out"_a, "act"_a);
+                              static_cast<Activation>(act), static_cast<zk::Curve>(curve),
+                              parameter);
+    }, "kind"_a, "a"_a, "b"_a, "out"_a, "act"_a, "curve"_a, "parameter"_a);
     type.def("loss", [](Self& s, int kind, i64 scores, i64 gradient) {
         s.program.loss(static_cast<zk::LossKind>(kind), scores, gradient);
     }, "kind"_a, "scores"_a, "gradient"_a);

@@ -28,6 +28,8 @@ using Gather = void (*)(const S* source, i64 stride, i64 columns, const i64* ind
 using FirstBadIndex = i64 (*)(const i64* index, i64 count, i64 rows);
 
 enum class Activation : int { none, relu, sigmoid, tanh };
+// Activations whose gradient is that of their input; some have a parameter.
+enum class Curve : int { leaky_relu, elu, gelu, gelu_tanh, silu, softplus };
 enum class LossKind : int { softmax, sigmoid, identity };
 enum class OptimizerKind : int { sgd, momentum, nesterov, adagrad, rmsprop, adam };
 
@@ -105,6 +107,8 @@ struct Elementwise {
     i64 out_row;
     i64 columns;
     Activation act;
+    Curve curve;
+    T parameter;
 };
 
 // One step of an optimizer; what depends on the step alone is worked out beforehand.
@@ -148,6 +152,8 @@ struct Math {
     i64 (*loss)(const LossRows<T>&, i64 row, i64 row_end);
     void (*activate)(const Elementwise<T>&, i64 row, i64 row_end);
     void (*activate_back)(const Elementwise<T>&, i64 row, i64 row_end);  // a = dy, b = y
+    void (*curve)(const Elementwise<T>&, i64 row, i64 row_end);
+    void (*curve_back)(const Elementwise<T>&, i64 row, i64 row_end);  // a = dy, b = x
     void (*softmax)(const Elementwise<T>&, i64 row, i64 row_end);
     void (*softmax_back)(const Elementwise<T>&, i64 row, i64 row_end);  // a = dy, b = y
     void (*add)(const Elementwise<T>&, i64 row, i64 row_end);

@@ -55,7 +55,9 @@ template <class T>
 class Program {
 public:
     using Callback = std::function<void(i64 id, i64 rows)>;
-    enum class Elementwise { activate, activate_back, softmax, softmax_back, add, multiply };
+    enum class Elementwise {
+        activate, activate_back, softmax, softmax_back, add, multiply, curve, curve_back
+    };
 
     Program(const Kernels& kernels, i64 max_rows, i64 arena_size, Buffers<T> buffers);
     ~Program();
@@ -71,7 +73,8 @@ public:
     void gather(i64 source, i64 to, bool may_alias);
     void affine(i64 layer, i64 input, i64 output, Activation act, i64 norm);
     void affine_back(i64 layer, i64 dout, i64 dx, i64 output, Activation act);
-    void elementwise(Elementwise kind, i64 a, i64 b, i64 out, Activation act);
+    void elementwise(Elementwise kind, i64 a, i64 b, i64 out, Activation act, Curve curve,
+                     double parameter);
     void loss(LossKind kind, i64 scores, i64 gradient);
     void call(i64 id);                        // back to the caller, all rows at once
     // Dropout's noise is that of layers/dropout.py; `state` is its (seed, passes), which is counted
@@ -155,7 +158,13 @@ private:
     struct Gather { i64 source, to; bool may_alias; i64 offset, row; };
     struct Affine { i64 layer, input, output; Activation act; i64 norm; };
     struct AffineBack { i64 layer, dout, dx, output; Activation act; };
-    struct Entrywise { Elementwise kind; i64 a, b, out; Activation act; };
+    struct Entrywise {
+        Elementwise kind;
+        i64 a, b, out;
+        Activation act;
+        Curve curve;
+        double parameter;
+    };
     struct Loss { LossKind kind; i64 scores, gradient; };
     struct Call { i64 id; };
     struct Dropout { i64 x, out, noise; double ratio, factor; std::uint64_t* state; std::uint64_t seed, pass; };

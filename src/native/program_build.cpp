@@ -72,8 +72,9 @@ void Program<T>::affine_back(i64 layer, i64 dout, i64 dx, i64 output, Activation
 }
 
 template <class T>
-void Program<T>::elementwise(Elementwise kind, i64 a, i64 b, i64 out, Activation act) {
-    add_op(Entrywise{kind, a, b, out, act});
+void Program<T>::elementwise(Elementwise kind, i64 a, i64 b, i64 out, Activation act, Curve curve,
+                             double parameter) {
+    add_op(Entrywise{kind, a, b, out, act, curve, parameter});
 }
 
 template <class T>

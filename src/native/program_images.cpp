@@ -216,9 +216,12 @@ void Program<T>::run_image_op(const Op& op, const Batch& batch, const Sample& sa
         const Plane<const T> one = reading(e->a), two = reading(e->b < 0 ? e->a : e->b);
         const Plane<T> sum = writing(e->out);
         const zk::Elementwise<T> call{one.data, one.line, two.data, two.line,
-                                      sum.data, sum.line, out.width * out.lay.pixel, e->act};
+                                      sum.data, sum.line, out.width * out.lay.pixel, e->act,
+                                      e->curve, static_cast<T>(e->parameter)};
         if (e->kind == Elementwise::activate) math_.activate(call, 0, out.height);
         else if (e->kind == Elementwise::activate_back) math_.activate_back(call, 0, out.height);
+        else if (e->kind == Elementwise::curve) math_.curve(call, 0, out.height);
+        else if (e->kind == Elementwise::curve_back) math_.curve_back(call, 0, out.height);
         else if (e->kind == Elementwise::add) math_.add(call, 0, out.height);
         else if (e->kind == Elementwise::multiply) math_.multiply(call, 0, out.height);
     } else if (const Rescale* s = std::get_if<Rescale>(&op)) {

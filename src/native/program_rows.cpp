@@ -208,10 +208,13 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
         const Slot& second = e->b < 0 ? at(e->a) : at(e->b);
         const zk::Elementwise<T> call{at(e->a).data, at(e->a).row, second.data,
                                       second.row,    at(e->out).data, at(e->out).row,
-                                      at(e->out).columns, e->act};
+                                      at(e->out).columns, e->act, e->curve,
+                                      static_cast<T>(e->parameter)};
         switch (e->kind) {
             case Elementwise::activate: return math_.activate(call, row, row_end);
             case Elementwise::activate_back: return math_.activate_back(call, row, row_end);
+            case Elementwise::curve: return math_.curve(call, row, row_end);
+            case Elementwise::curve_back: return math_.curve_back(call, row, row_end);
             case Elementwise::softmax: return math_.softmax(call, row, row_end);
             case Elementwise::softmax_back: return math_.softmax_back(call, row, row_end);
             case Elementwise::add: return math_.add(call, row, row_end);

@@ -8,6 +8,7 @@ void fill(Kernels& table) {
     add_affine(table);
     add_convolve(table);
     add_gradient(table);
+    add_curves(table);
     add_elementwise(table);
     add_layout(table);
     add_loss(table);

@@ -215,7 +215,8 @@ template <class T>
 void check_rows(const Math<T>& math, const Shape& s) {
     const i64 c = s.outputs;
     Rows<T> a(s.rows, c), b(s.rows, c), out(s.rows, c);
-    Elementwise<T> op{&a.at(0, 0), a.row, &b.at(0, 0), b.row, &out.at(0, 0), out.row, c, Activation::none};
+    Elementwise<T> op{&a.at(0, 0), a.row, &b.at(0, 0), b.row, &out.at(0, 0), out.row, c, Activation::none,
+                      Curve::elu, T(0)};
     // Numbers, and those that are none: they must come through.
     const double special[] = {NAN, INFINITY, -INFINITY, 0.0, -0.0, 1e30, -1e30, 1e-40, 87.0, -87.0};
     for (i64 j = 0; j < c && s.rows > 1; ++j) a.at(1, j) = static_cast<T>(special[j % 10]);

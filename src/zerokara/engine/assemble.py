@@ -47,7 +47,10 @@ ENTRYWISE = {
     "softmax_back": 3,
     "add": 4,
     "multiply": 5,
+    "curve": 6,
+    "curve_back": 7,
 }
+CURVES = {"leaky_relu": 0, "elu": 1, "gelu": 2, "gelu_tanh": 3, "silu": 4, "softplus": 5}
 Targets: TypeAlias = tuple[Array, Array | None]
 """The targets of a batch, and how much each of its samples counts (None: all alike)."""
 
@@ -90,9 +93,10 @@ def assemble(net: Network, plan: Plan, state: list[Array]) -> Any:
             program.affine_back(layers[kernel.layer], dout, dx, y, act)
         elif isinstance(kernel, Entrywise):
             b = -1 if kernel.b is None else numbers[kernel.b]
-            act = ACTIVATIONS[kernel.activation]
-            which = ENTRYWISE[kernel.kind]
-            program.elementwise(which, numbers[kernel.a], b, numbers[kernel.out], act)
+            act = ACTIVATIONS.get(kernel.activation, 0)
+            curve = (CURVES.get(kernel.activation, 0), kernel.parameter)
+            slots = (numbers[kernel.a], b, numbers[kernel.out])
+            program.elementwise(ENTRYWISE[kernel.kind], *slots, act, *curve)
         elif isinstance(kernel, Loss):
             scores, gradient = numbers[kernel.scores], numbers[kernel.gradient]
             program.loss(LOSSES[kernel.kind], scores, gradient)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+from zerokara import layers
 from zerokara.engine.lowering_images import NoKernelError
 from zerokara.engine.program import (
     Affine,
@@ -15,7 +17,7 @@ from zerokara.engine.program import (
     Range,
     Slot,
 )
-from zerokara.layers import Node
+from zerokara.layers import Layer, Node
 
 if TYPE_CHECKING:
     from zerokara.engine.lowering import Back, Lowerer, Lowering, Value
@@ -56,6 +58,31 @@ def activation(name: str) -> Lowering:
         return out, back
 
     return lowering
+
+
+def curve(lower: Lowerer, node: Node, inputs: list[Slot]) -> tuple[Slot, Back]:
+    """An activation whose gradient is known from its input."""
+    layer, x = lower.layer(node), inputs[0]
+    name, parameter = CURVES[type(layer)](layer)
+    out = lower.slot(node, image=x.image is not None)
+    lower.add(Entrywise("curve", x, None, out, name, parameter))
+
+    def back(dout: Slot) -> list[Slot | None]:
+        dx = lower.gradient(x)
+        lower.add(Entrywise("curve_back", dout, x, dx, name, parameter))
+        return [dx]
+
+    return out, back
+
+
+CURVES: dict[type[Layer], Callable[[Any], tuple[str, float]]] = {
+    layers.LeakyReLU: lambda layer: ("leaky_relu", layer.negative_slope),
+    layers.ELU: lambda layer: ("elu", layer.alpha),
+    layers.GELU: lambda layer: ("gelu" if layer.approximate == "none" else "gelu_tanh", 0.0),
+    layers.SiLU: lambda layer: ("silu", 0.0),
+    layers.Softplus: lambda layer: ("softplus", 0.0),
+}
+"""The core's name of each, and its parameter."""
 
 
 def identity(lower: Lowerer, node: Node, inputs: list[Slot]) -> tuple[Slot, Back]:

@@ -136,13 +136,17 @@ class AffineBack(Kernel):
 
 @dataclass(eq=False)
 class Entrywise(Kernel):
-    """activate, activate_back, softmax, softmax_back, add or multiply, row by row."""
+    """activate, curve, softmax, each also with _back, add or multiply, row by row.
+
+    A curve is an activation whose gradient is that of its input, and may have a parameter.
+    """
 
     kind: str
     a: Slot
     b: Slot | None
     out: Slot
     activation: str = "none"
+    parameter: float = 0.0
 
     def reads(self) -> list[Slot]:
         return [self.a] if self.b is None else [self.a, self.b]
@@ -152,7 +156,8 @@ class Entrywise(Kernel):
 
     def words(self) -> str:
         names = ", ".join(slot.name for slot in self.reads())
-        verb = {"activate": self.activation, "activate_back": f"{self.activation}'"}
+        verb = dict.fromkeys(("activate", "curve"), self.activation)
+        verb |= dict.fromkeys(("activate_back", "curve_back"), f"{self.activation}'")
         return f"{verb.get(self.kind, self.kind)}({names}) -> {self.out.name}"
 
 
