@@ -83,7 +83,7 @@ def command_of(kind: str, task: Task, root: str | None, steps: int) -> list[str]
     files = find_files(folder)
     images = next(path for name, path in files.items() if name.startswith("train-images"))
     labels = next(path for name, path in files.items() if name.startswith("train-labels"))
-    network = ["-".join(map(str, task.sizes)), str(task.rows), task.optimizer, str(task.lr)]
+    network = [task.network, str(task.rows), task.optimizer, str(task.lr)]
     return [str(HERE / "memory_torch.py"), kind, str(images), str(labels), *network, str(steps)]
 
 

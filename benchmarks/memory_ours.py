@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from harness.tasks import TASKS, build_network, build_optimizer
+from harness.tasks import TASKS
 
 import zerokara as zk
 
@@ -20,8 +20,8 @@ def main() -> None:
     root = sys.argv[3] if len(sys.argv) > 3 else None
     task = next(task for task in TASKS if task.name == name)
     (x, t), _ = zk.data.load_fashion_mnist(normalize="lazy", root=root)
-    net = build_network(task)
-    step = zk.compile_step(net, build_optimizer(task), x, t, batch_size=task.rows)
+    net = task.build_network()
+    step = zk.compile_step(net, task.build_optimizer(), x, t, batch_size=task.rows)
     order = np.random.default_rng(4).permutation(len(t))
     order = order[: steps * task.rows] if steps else order
     bounds = np.append(np.arange(0, len(order), task.rows), len(order))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness.tasks import CHECKED_STEPS, Task, build_network, checked_batches, weights_of
+from harness.tasks import CHECKED_STEPS, Task, checked_batches, read_data
 from peers import peer_class
 
 DISTINCT_ROWS = 64
@@ -30,15 +30,13 @@ class Bench:
     def __init__(self, name: str, threads: int, folder: Path) -> None:
         self.threads, self.folder = threads, folder
         self.peer_class = peer_class(name)
-        self.x = np.load(folder / "x.npy", mmap_mode="r")
-        self.t = np.load(folder / "t.npy")
         self.rng = np.random.default_rng(3)
 
     def load(self, asked: dict[str, Any]) -> dict[str, Any]:
         self.task = Task.from_json(asked["task"])
-        weights = weights_of(build_network(self.task))
+        self.x, self.t = read_data(self.folder, self.task)
         self.peer: Any = None  # the last task's memory goes first
-        self.peer = self.peer_class(self.task, weights, self.x, self.t, self.threads)
+        self.peer = self.peer_class(self.task, self.task.layers(), self.x, self.t, self.threads)
         if not self.task.trains:
             rows = self.task.rows
             starts = range(0, min(DISTINCT_ROWS * rows, len(self.x) - rows), rows)

@@ -81,17 +81,31 @@ class Worker:
         Raises:
             PeerFailed: it gets something else.
         """
-        answer = self._ask(do="check")
-        if self.task.trains:
-            got, tolerance = np.array(answer["losses"]), answer["tolerance"]
-            off = np.abs(got - expected) / np.abs(expected)
-        else:
-            got, tolerance = np.array(answer["scores"]), SCORE_TOLERANCE
-            off = np.abs(got - expected)
-        worst = float(off.max())
+        worst, tolerance = self._compare(expected)
         if not worst <= tolerance:  # this form refuses NaN too
             raise PeerFailed(f"wrong results: off by {worst:.2g}, at most {tolerance:g} is allowed")
         return worst
+
+    def check_noise(self, expected: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+        """See that Dropout is at work: losses that are numbers, and others than without it.
+
+        Must follow `load`, as `check` must.
+
+        Raises:
+            PeerFailed: they are as without it, or not finite.
+        """
+        worst, tolerance = self._compare(expected)
+        if not tolerance < worst < np.inf:
+            raise PeerFailed(f"no dropout: losses are off by {worst:.2g} from those without it")
+        return worst
+
+    def _compare(self, expected: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, float]:
+        """How far the results are off, and how far they may be."""
+        answer = self._ask(do="check")
+        if self.task.trains:
+            off = np.abs(np.array(answer["losses"]) - expected) / np.abs(expected)
+            return float(off.max()), float(answer["tolerance"])
+        return float(np.abs(np.array(answer["scores"]) - expected).max()), SCORE_TOLERANCE
 
     def block(self, seconds: float) -> float:
         """Run for about so long; seconds a step or call."""
@@ -118,6 +132,7 @@ class Worker:
             "CUDA_VISIBLE_DEVICES": "",
             "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
         }
+        environment |= PEERS[self.peer].environment
         command = [sys.executable, str(WORKER), self.peer, count, str(folder)]
         bind_to(set(self.cores))  # libraries count cores when they are imported
         try:
@@ -179,11 +194,21 @@ class Crew:
         self.workers = []
 
     def add(self, worker: Worker, task: Task, expected: Any = None) -> bool:
-        """Load a task into a new or known worker, and check it; whether that worked."""
+        """Load a task into a new or known worker, and check it; whether that worked.
+
+        Where Dropout's noise would make every library's losses its own, they are compared with its
+        ratio at 0, and the task is loaded once more as it is timed.
+        """
         try:
-            worker.load(task)
-            if expected is not None:
+            if expected is not None and task.has_noise():
+                worker.load(task.without_dropout())
                 worker.check(expected)
+                worker.load(task)
+                worker.check_noise(expected)
+            else:
+                worker.load(task)
+                if expected is not None:
+                    worker.check(expected)
         except PeerFailed as failure:
             self.drop(worker, failure)
             return False

@@ -26,13 +26,27 @@ def save_section(
     """
     folder = RESULTS if keep else SMOKE
     folder.mkdir(parents=True, exist_ok=True)
-    slug = re.sub(r"[^a-z0-9]+", "-", machine["cpu"].lower()).strip("-")
-    path = folder / f"{machine['date']}-{slug}.json"
+    path = folder / f"{machine['date']}-{_slug(machine)}.json"
     whole = json.loads(path.read_text()) if path.exists() else {}
     whole["machine"] = machine
     whole[section] = figures
     write_text(path, json.dumps(whole, indent=1) + "\n")
     return path
+
+
+def last_section(section: str, machine: dict[str, Any]) -> dict[str, Any] | None:
+    """A script's figures of the last full run on this CPU by the same kernels and versions."""
+    for path in sorted(RESULTS.glob(f"*-{_slug(machine)}.json"), reverse=True):
+        whole = json.loads(path.read_text())
+        if section in whole:
+            same = all(whole["machine"].get(k) == machine[k] for k in ("kernels", "versions"))
+            found: dict[str, Any] = whole[section]
+            return found if same else None
+    return None
+
+
+def _slug(machine: dict[str, Any]) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", machine["cpu"].lower()).strip("-")
 
 
 def replace_marked(page: Path, name: str, text: str) -> bool:

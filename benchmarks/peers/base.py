@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from harness.tasks import Arrays, Task
+from harness.networks import Layer
+from harness.tasks import Task
 
 Array = npt.NDArray[Any]
 SCALE = np.float32(1 / 255)
@@ -18,9 +19,9 @@ class Peer(ABC):
 
     Args:
         task: what to do.
-        weights: W, b, W, b, ... to start from, float32, W of shape (inputs, outputs).
-        x: the images as bytes, (N, 784), and t: their labels, (N,). Each peer keeps them as suits
-            it best; this is not timed.
+        layers: what to build, with the weights to start from in float32.
+        x: the images as bytes, (N, 784) or (N, 1, 28, 28) as the network takes them, and t: their
+            labels, (N,). Each peer keeps them as suits it best; this is not timed.
         threads: how many it may use.
 
     Attributes:
@@ -33,7 +34,9 @@ class Peer(ABC):
     chunk = 1
 
     @abstractmethod
-    def __init__(self, task: Task, weights: Arrays, x: Array, t: Array, threads: int) -> None: ...
+    def __init__(
+        self, task: Task, layers: list[Layer], x: Array, t: Array, threads: int
+    ) -> None: ...
 
     @abstractmethod
     def train(self, batches: npt.NDArray[np.int64]) -> float:

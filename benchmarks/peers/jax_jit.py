@@ -1,4 +1,8 @@
-"""JAX: one jitted step that is given the indices, or a jitted scan over many steps."""
+"""JAX: one jitted step that is given the indices, or a jitted scan over many steps.
+
+Images are kept with the channels last, which XLA prefers on a CPU: filters are turned once, and
+the first Affine's rows are put into that order, which changes no score.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-from harness.tasks import Arrays, Task
+from harness.networks import Affine, Conv, Dropout, Layer, MaxPool, Relu, output_shapes
+from harness.tasks import Task
 
 from peers.base import Array, Peer, as_floats
 
@@ -17,23 +22,87 @@ BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 MANY = 10**9  # FLOPs of a step so long that no one cares how many go into one call
 
 
-def forward(params: list[Any], x: Any) -> Any:
-    for W, b in zip(params[:-2:2], params[1:-2:2], strict=True):
-        x = jax.nn.relu(x @ W + b)
-    return x @ params[-2] + params[-1]
+def conv(x: Any, W: Any, pad: int) -> Any:
+    """XLA's own convolution."""
+    order = ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(x, W, (1, 1), [(pad, pad)] * 2, dimension_numbers=order)
 
 
-def batch_loss(params: list[Any], x: Any, t: Any) -> Any:
-    chosen = jax.nn.log_softmax(forward(params, x))
-    return -jnp.take_along_axis(chosen, t[:, None], axis=1).mean()
+def conv_by_patches(x: Any, W: Any, pad: int) -> Any:
+    """One matrix product with all patches of the images."""
+    size, _, channels, filters = W.shape
+    if pad:
+        x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    height, width = x.shape[1] - size + 1, x.shape[2] - size + 1
+    places = [(i, j) for i in range(size) for j in range(size)]
+    cols = jnp.concatenate([x[:, i : i + height, j : j + width] for i, j in places], axis=-1)
+    return cols @ W.reshape(size * size * channels, filters)
 
 
-def one_step(adam: bool, lr: float, state: Any, x: Any, t: Any, indices: Any) -> Any:
+def max_pool(x: Any, size: int) -> Any:
+    """XLA's own pooling."""
+    window = (1, size, size, 1)
+    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, window, window, "VALID")
+
+
+def max_pool_by_shape(x: Any, size: int) -> Any:
+    """The greatest over two axes more, where the windows fit."""
+    rows, height, width, channels = x.shape
+    if height % size or width % size:
+        return max_pool(x, size)
+    cut = (rows, height // size, size, width // size, size, channels)
+    return x.reshape(cut).max(axis=(2, 4))
+
+
+class Net:
+    """The network as a function of its parameters W, b, W, b, ..."""
+
+    def __init__(self, task: Task, layers: list[Layer], *, patches: bool) -> None:
+        self.layers, self.trains = layers, task.trains
+        self.conv, self.pool = (conv_by_patches, max_pool_by_shape) if patches else (conv, max_pool)
+        self.params: list[Any] = []
+        shape = task.input_shape
+        for layer, out in zip(layers, output_shapes(layers, shape), strict=True):
+            match layer:
+                case Affine(W, b):
+                    if len(shape) > 1:
+                        order = np.arange(len(W)).reshape(shape).transpose(1, 2, 0).ravel()
+                        W = W[order]
+                    self.params += [jnp.array(W), jnp.array(b)]
+                case Conv(W, b, _):
+                    self.params += [jnp.array(W.transpose(2, 3, 1, 0)), jnp.array(b)]
+            shape = out
+
+    def forward(self, params: list[Any], x: Any, key: Any = None) -> Any:
+        given = iter(params)
+        for place, layer in enumerate(self.layers):
+            match layer:
+                case Affine():
+                    x = x.reshape(len(x), -1) @ next(given) + next(given)
+                case Conv(_, _, pad):
+                    x = self.conv(x, next(given), pad) + next(given)
+                case Relu():
+                    x = jax.nn.relu(x)
+                case MaxPool(size):
+                    x = self.pool(x, size)
+                case Dropout(ratio) if self.trains:
+                    keep = jax.random.bernoulli(jax.random.fold_in(key, place), 1 - ratio, x.shape)
+                    x = jnp.where(keep, x / (1 - ratio), 0)
+        return x
+
+    def loss(self, params: list[Any], x: Any, t: Any, key: Any) -> Any:
+        chosen = jax.nn.log_softmax(self.forward(params, x, key))
+        return -jnp.take_along_axis(chosen, t[:, None], axis=1).mean()
+
+
+def one_step(net: Net, adam: bool, lr: float, state: Any, x: Any, t: Any, indices: Any) -> Any:
     """(params, m, v, count) after one step, and the loss."""
     params, m, v, count = state
     rows = x.at[indices].get(mode="promise_in_bounds")
     labels = t.at[indices].get(mode="promise_in_bounds")
-    loss, slopes = jax.value_and_grad(batch_loss)(params, rows, labels)
+    # The key is of the noise; without Dropout XLA leaves it away.
+    key = jax.random.fold_in(jax.random.key(0, impl="rbg"), count.astype(jnp.int32))
+    loss, slopes = jax.value_and_grad(net.loss)(params, rows, labels, key)
     if not adam:
         return ([p - lr * g for p, g in zip(params, slopes, strict=True)], m, v, count), loss
     count = count + 1
@@ -47,17 +116,19 @@ def one_step(adam: bool, lr: float, state: Any, x: Any, t: Any, indices: Any) ->
 
 
 class JaxJit(Peer):
-    def __init__(self, task: Task, weights: Arrays, x: Array, t: Array, threads: int) -> None:
-        params = [jnp.array(w) for w in weights]
-        self.params = params
-        self.forward = jax.jit(forward)
+    patches = False
+
+    def __init__(self, task: Task, layers: list[Layer], x: Array, t: Array, threads: int) -> None:
+        net = Net(task, layers, patches=self.patches)
+        self.params = net.params
+        self.forward = jax.jit(net.forward)
         if not task.trains:
             return
-        self.x, self.t = jnp.array(as_floats(x)), jnp.array(t, jnp.int32)
-        slots = [jnp.zeros_like(p) for p in params] if task.optimizer == "adam" else []
+        self.x, self.t = jnp.array(_channels_last(as_floats(x))), jnp.array(t, jnp.int32)
+        slots = [jnp.zeros_like(p) for p in self.params] if task.optimizer == "adam" else []
         twins = [jnp.zeros_like(p) for p in slots]
-        self.state = (params, slots, twins, jnp.zeros((), jnp.float32))
-        self.step = partial(one_step, task.optimizer == "adam", task.lr)
+        self.state = (self.params, slots, twins, jnp.zeros((), jnp.float32))
+        self.step = partial(one_step, net, task.optimizer == "adam", task.lr)
         self.jitted = jax.jit(self.step, donate_argnums=0)
 
     def train(self, batches: npt.NDArray[np.int64]) -> float:
@@ -68,10 +139,10 @@ class JaxJit(Peer):
         return float(loss)  # type: ignore[arg-type]
 
     def scores(self, rows: Array) -> Array:
-        return np.asarray(self.forward(self.params, jnp.array(rows)))
+        return np.asarray(self.forward(self.params, jnp.array(_channels_last(rows))))
 
     def set_rows(self, rows: list[Array]) -> None:
-        self.rows = [jnp.array(r) for r in rows]
+        self.rows = [jnp.array(_channels_last(r)) for r in rows]
 
     def predict(self, calls: int) -> None:
         run, params, rows = self.forward, self.params, self.rows
@@ -79,12 +150,18 @@ class JaxJit(Peer):
             run(params, rows[call % len(rows)]).block_until_ready()
 
 
-class JaxScan(JaxJit):
+class JaxPatches(JaxJit):
+    """Convolution as a product with patches, pooling as a maximum over axes: XLA's own are slow."""
+
+    patches = True
+
+
+class JaxScan(JaxPatches):
     """A chunk of steps in one jitted call; a block holds a whole number of chunks."""
 
-    def __init__(self, task: Task, weights: Arrays, x: Array, t: Array, threads: int) -> None:
-        super().__init__(task, weights, x, t, threads)
-        self.chunk = 25 if task.flops < MANY else 5
+    def __init__(self, task: Task, layers: list[Layer], x: Array, t: Array, threads: int) -> None:
+        super().__init__(task, layers, x, t, threads)
+        self.chunk = 25 if task.flops() < MANY else 5
 
         def steps(state: Any, x: Any, t: Any, batches: Any) -> Any:
             return jax.lax.scan(lambda s, indices: self.step(s, x, t, indices), state, batches)
@@ -99,3 +176,7 @@ class JaxScan(JaxJit):
             state, losses = self.scanned(state, self.x, self.t, part)
         self.state = jax.block_until_ready(state)
         return float(losses[-1])  # type: ignore[index]
+
+
+def _channels_last(x: Array) -> Array:
+    return x.transpose(0, 2, 3, 1) if x.ndim == 4 else x

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from harness.tasks import Arrays, Task, build_network, build_optimizer
+from harness.networks import Layer
+from harness.tasks import Task
 
 import zerokara as zk
 from peers.base import Array, Peer
@@ -13,14 +14,12 @@ from peers.base import Array, Peer
 class Zerokara(Peer):
     """One Python call a step, as a training loop of one's own would do."""
 
-    def __init__(self, task: Task, weights: Arrays, x: Array, t: Array, threads: int) -> None:
-        self.net = build_network(task)
-        for own, given in zip(self.net.params.values(), weights, strict=True):
-            own[...] = given
+    def __init__(self, task: Task, layers: list[Layer], x: Array, t: Array, threads: int) -> None:
+        self.net = task.build_network()  # which `layers` is a copy of
         if task.trains:
             # In memory like every peer's data, not a file that is mapped.
             pixels = zk.data.Pixels(np.array(x))
-            optimizer = build_optimizer(task)
+            optimizer = task.build_optimizer()
             self.step = zk.compile_step(self.net, optimizer, pixels, t, batch_size=task.rows)
 
     def train(self, batches: npt.NDArray[np.int64]) -> float:

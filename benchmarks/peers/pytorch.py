@@ -7,31 +7,40 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from harness.tasks import Arrays, Task
+from harness.networks import Affine, Conv, Dropout, Layer, MaxPool, Relu
+from harness.tasks import Task
 
 from peers.base import Array, Peer, as_floats
 
 
 class TorchEager(Peer):
-    def __init__(self, task: Task, weights: Arrays, x: Array, t: Array, threads: int) -> None:
+    """Images as PyTorch has them by itself: channel by channel."""
+
+    channels_last = False
+
+    def __init__(self, task: Task, layers: list[Layer], x: Array, t: Array, threads: int) -> None:
         torch.set_num_threads(threads)
-        layers: list[torch.nn.Module] = []
-        for W, b in zip(weights[::2], weights[1::2], strict=True):
-            linear = torch.nn.Linear(*W.shape)
-            with torch.no_grad():
-                linear.weight.copy_(torch.from_numpy(W.T))
-                linear.bias.copy_(torch.from_numpy(b))
-            layers += [linear, torch.nn.ReLU()]
-        self.net = torch.nn.Sequential(*layers[:-1])
+        self.net = torch.nn.Sequential(*modules(layers))
+        if self.channels_last:
+            self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net.train(task.trains)
         self.forward: Any = self.net
         self.batch_loss: Any = self._batch_loss
         if task.trains:
-            self.x, self.t = torch.from_numpy(as_floats(x)), torch.from_numpy(np.array(t))
+            self.x, self.t = self._stored(as_floats(x)), torch.from_numpy(np.array(t))
             kind = torch.optim.SGD if task.optimizer == "sgd" else torch.optim.Adam
             self.optimizer = kind(self.net.parameters(), lr=task.lr, fused=True)
 
+    def _stored(self, x: Array) -> torch.Tensor:
+        """Rows as they lie in memory, so that drawing a batch leaves them in the layout wanted."""
+        ordered = x.transpose(0, 2, 3, 1) if self.channels_last else x
+        return torch.from_numpy(np.array(ordered, order="C"))
+
+    def _as_input(self, rows: torch.Tensor) -> torch.Tensor:
+        return rows.permute(0, 3, 1, 2) if self.channels_last else rows
+
     def _batch_loss(self, indices: torch.Tensor) -> torch.Tensor:
-        rows = torch.index_select(self.x, 0, indices)
+        rows = self._as_input(torch.index_select(self.x, 0, indices))
         labels = torch.index_select(self.t, 0, indices)
         return torch.nn.functional.cross_entropy(self.net(rows), labels)
 
@@ -46,11 +55,11 @@ class TorchEager(Peer):
 
     def scores(self, rows: Array) -> Array:
         with torch.inference_mode():
-            scores: Array = self.forward(torch.from_numpy(np.array(rows))).numpy()
+            scores: Array = self.forward(self._as_input(self._stored(rows))).numpy()
             return scores
 
     def set_rows(self, rows: list[Array]) -> None:
-        self.rows = [torch.from_numpy(np.array(r)) for r in rows]
+        self.rows = [self._as_input(self._stored(r)) for r in rows]
 
     def predict(self, calls: int) -> None:
         forward, rows = self.forward, self.rows
@@ -59,8 +68,45 @@ class TorchEager(Peer):
                 forward(rows[call % len(rows)])
 
 
+class TorchChannelsLast(TorchEager):
+    """Images with the channels of a pixel side by side, PyTorch's `channels_last`."""
+
+    channels_last = True
+
+
 class TorchCompile(TorchEager):
-    def __init__(self, task: Task, weights: Arrays, x: Array, t: Array, threads: int) -> None:
-        super().__init__(task, weights, x, t, threads)
+    def __init__(self, task: Task, layers: list[Layer], x: Array, t: Array, threads: int) -> None:
+        super().__init__(task, layers, x, t, threads)
         self.forward = torch.compile(self.net)
         self.batch_loss = torch.compile(self._batch_loss)
+
+
+def modules(layers: list[Layer]) -> list[torch.nn.Module]:
+    found: list[torch.nn.Module] = []
+    flat = not any(isinstance(layer, Conv) for layer in layers)
+    for layer in layers:
+        match layer:
+            case Affine(W, b):
+                if not flat:
+                    found.append(torch.nn.Flatten())
+                    flat = True
+                found.append(_filled(torch.nn.Linear(*W.shape), np.ascontiguousarray(W.T), b))
+            case Conv(W, b, pad):
+                filters, channels, size, _ = W.shape
+                conv = torch.nn.Conv2d(channels, filters, size, padding=pad)
+                found.append(_filled(conv, W, b))
+            case Relu():
+                found.append(torch.nn.ReLU())
+            case MaxPool(size):
+                found.append(torch.nn.MaxPool2d(size))
+            case Dropout(ratio):
+                found.append(torch.nn.Dropout(ratio))
+    return found
+
+
+def _filled(module: Any, W: Array, b: Array) -> torch.nn.Module:
+    with torch.no_grad():
+        module.weight.copy_(torch.from_numpy(W))
+        module.bias.copy_(torch.from_numpy(b))
+    filled: torch.nn.Module = module
+    return filled
