@@ -42,18 +42,19 @@ def test_one_network_predicts_in_many_threads(layers, rng):
         np.testing.assert_allclose(scores, net.predict(x), rtol=1e-4, atol=1e-5)
 
 
-def test_one_step_called_by_two_threads_loses_no_update(rng):
-    """One after the other: every update arrives, though in an order of chance."""
+@pytest.mark.parametrize("make", [lambda: zk.SGD(1e-2), lambda: zk.Adam(1e-2)])
+def test_one_step_called_by_two_threads_loses_no_update(make, rng):
+    """One after the other: every update arrives, and Adam counts them right."""
     net = zk.Sequential([zk.Affine(3)], 5, loss=zk.IdentityWithLoss(), dtype=np.float64)
     twin = net.copy()
     x, t = rng.normal(size=(20, 5)), rng.normal(size=(20, 3))
     everyone = np.tile(np.arange(20), 50)
     bounds = np.arange(0, 1001, 20)
-    optimizer = zk.SGD(1e-2)
+    optimizer = make()
     step = zk.compile_step(net, optimizer, x, t, batch_size=20)
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(lambda _: step.run(everyone, bounds), range(4)))
-    once = zk.compile_step(twin, zk.SGD(1e-2), x, t, batch_size=20)
+    once = zk.compile_step(twin, make(), x, t, batch_size=20)
     for _ in range(4):
         once.run(everyone, bounds)
     np.testing.assert_array_equal(net.flat_params, twin.flat_params)

@@ -111,8 +111,8 @@ void check_nonfinite(const Math<T>& math) {
     std::vector<T> packed(static_cast<std::size_t>(inputs * up(outputs, math.panel)));
     math.pack_forward(&w.at(0), inputs, outputs, 0, inputs, 0, outputs, packed.data());
     for (const Activation act : kActivations) for (const bool few : {false, true}) {
-        const AffineForward<T> op{&x.at(0, 0), x.row, &w.at(0), packed.data(), &b.at(0), &y.at(0, 0),
-                                  y.row,       inputs, outputs, act};
+        const AffineForward<T> op{&x.at(0, 0), x.row, &w.at(0), packed.data(), &b.at(0), nullptr,
+                                  &y.at(0, 0), y.row, inputs, outputs, act};
         math.affine(op, 0, 5, 0, outputs, few);
         for (i64 j = 0; j < outputs; ++j) {
             expect(std::isnan(y.at(4, j)), "a NaN of a product was lost");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,9 @@ class CompiledStep:
         self._position = 0
         self._whole: dict[int, npt.NDArray[np.int64]] = {}
         self._loss = np.zeros(1)
+        # Two Python threads take turns, from the optimizer's step count on; a layer that steps the
+        # network that it is part of comes in again, and the core says what is wrong.
+        self._busy = threading.RLock()
         self._python = python_calls(net, self._plan, self._native, self._targets_of_batch)
 
     @property
@@ -116,19 +120,20 @@ class CompiledStep:
 
         Raises:
             ArgumentError: no index, one out of range, or more of them than the batch size.
-        DtypeError: indices that are no integers.
+            DtypeError: indices that are no integers.
         """
         batch = checked_batch(indices, self.batch_size)
         bounds = self._whole.get(len(batch))
         if bounds is None:
             bounds = self._whole[len(batch)] = np.array([0, len(batch)])
-        try:
-            self._train(batch, bounds, self._loss)
-        except IndexError:
-            # The core looks at every index before it begins; one that is wrong is named here.
-            in_range(batch, len(self._samples))
-            raise
-        return float(self._loss[0])
+        with self._busy:
+            try:
+                self._train(batch, bounds, self._loss)
+            except IndexError:
+                # The core looks at every index before it begins; a wrong one is named here.
+                in_range(batch, len(self._samples))
+                raise
+            return float(self._loss[0])
 
     def run(self, indices: npt.ArrayLike, bounds: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Many steps in one call, with the GIL let go; see `compile_step`."""
@@ -143,6 +148,15 @@ class CompiledStep:
         losses: npt.NDArray[np.float64],
     ) -> int:
         """Run the native program; how many losses it wrote. The core checks every index."""
+        with self._busy:
+            return self._train_alone(indices, bounds, losses)
+
+    def _train_alone(
+        self,
+        indices: npt.NDArray[np.int64],
+        bounds: npt.NDArray[np.int64],
+        losses: npt.NDArray[np.float64],
+    ) -> int:
         self._indices, self._bounds, self._position = indices, bounds, 0
         arguments = (
             self._sources,
