@@ -13,26 +13,31 @@ import zerokara as zk
 from zerokara.errors import ArgumentError, OrderError
 from zerokara.layers.dropout import kept_entries
 
-M, KEY = 2**64 - 1, (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
+M, KEY = 2**32 - 1, (0x9E3779B9, 0xBB67AE85)
 
 
-def philox(counter: int, key: tuple[int, int]) -> list[int]:
-    """One block of Philox4x64-10, by the paper: four words of 64 bits."""
-    x, (k0, k1) = [counter, 0, 0, 0], key
+def philox(counter: tuple[int, int, int, int], key: tuple[int, int]) -> list[int]:
+    """One block of Philox4x32-10, by the paper: four words of 32 bits."""
+    x, (k0, k1) = list(counter), key
     for _ in range(10):
-        a, b = 0xD2E7470EE14C6C93 * x[0], 0xCA5A826395121157 * x[2]
-        x = [b >> 64 ^ x[1] ^ k0, b & M, a >> 64 ^ x[3] ^ k1, a & M]
+        a, b = 0xD2511F53 * x[0], 0xCD9E8D57 * x[2]
+        x = [b >> 32 ^ x[1] ^ k0, b & M, a >> 32 ^ x[3] ^ k1, a & M]
         k0, k1 = (k0 + KEY[0]) & M, (k1 + KEY[1]) & M
     return x
 
 
 def test_the_noise_is_philox_as_documented() -> None:
-    seed, passes, ratio = 2**63 + 12345, 7, 0.3
-    kept = kept_entries(seed, passes, (3, 9), ratio).ravel()
-    for i in range(27):
-        word = philox(1 + i // 8, (seed, passes))[i % 8 // 2]
-        number = word >> 32 if i % 2 else word & (2**32 - 1)
-        assert kept[i] == (number >= round(ratio * 2**32)), i
+    # The vectors of Random123, the authors' own library.
+    assert philox((0, 0, 0, 0), (0, 0)) == [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]
+    assert philox((M,) * 4, (M, M)) == [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]
+    seed, passes, ratio = 2**63 + 12345, 2**40 + 7, 0.3
+    kept = kept_entries(seed, passes, (3, 5, 9), ratio).reshape(3, 45)
+    for i in range(3):
+        for j in range(45):
+            group, word, lane = j // 32, j % 32 // 8, j % 8
+            counter = (8 * group + lane, i, passes & M, passes >> 32)
+            number = philox(counter, (seed & M, seed >> 32))[word]
+            assert kept[i, j] == (number >= round(ratio * 2**32)), (i, j)
 
 
 @given(st.floats(0, 0.99), st.integers(0, 2**64 - 1), st.booleans())

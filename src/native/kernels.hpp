@@ -111,6 +111,21 @@ struct Elementwise {
     T parameter;
 };
 
+// out = x * noise, with noise `factor` or, where a word of layers/dropout.py's is below `least`, 0.
+template <class T>
+struct DropoutRows {
+    const T* x;
+    i64 x_row;
+    T* noise;
+    i64 noise_row;
+    T* out;
+    i64 out_row;
+    i64 columns;
+    T factor;
+    std::uint32_t least;
+    std::uint64_t seed, pass;
+};
+
 // One step of an optimizer; what depends on the step alone is worked out beforehand.
 template <class T>
 struct Update {
@@ -158,6 +173,7 @@ struct Math {
     void (*softmax_back)(const Elementwise<T>&, i64 row, i64 row_end);  // a = dy, b = y
     void (*add)(const Elementwise<T>&, i64 row, i64 row_end);
     void (*multiply)(const Elementwise<T>&, i64 row, i64 row_end);
+    void (*dropout)(const DropoutRows<T>&, i64 row, i64 row_end);
 
     void (*update)(const Update<T>&, T* params, const T* grads, T* first, T* second, i64 count);
     double (*sum_of_squares)(const T* values, i64 count);

@@ -1,66 +1,103 @@
-// Philox4x64-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): random numbers
-// as a function of a key and a counter, in the order in which NumPy's generator gives them.
+// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): random words as
+// a function of a key and a counter, eight blocks of four words side by side.
+// Compiled once per instruction set; include it only from such files.
 #pragma once
 
-#include <cstdint>
+#include "simd.hpp"
 
-namespace zk {
+namespace zk::ZK_ISA {
+
+typedef std::uint64_t Words __attribute__((vector_size(kVectorBytes)));  // 32 bits count in each
+typedef std::uint32_t Halves __attribute__((vector_size(kVectorBytes / 2)));
+constexpr int kWords = kVectorBytes / 8;
+constexpr int kBlocks = 8;             // side by side
+constexpr int kGroup = 4 * kBlocks;    // words of these
+constexpr int kRounds = 10;
+
+// The product of the low halves; what stands in the high ones is not read.
+inline Words multiply_low(Words a, Words b) {
+#if defined(__AVX512F__)
+    return (Words)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+    return (Words)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(__ARM_NEON)
+    return (Words)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
+#elif defined(__SSE2__)
+    return (Words)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#else
+    return (a & 0xffffffffu) * (b & 0xffffffffu);
+#endif
+}
 
 class Philox {
 public:
-    // The 32-bit numbers from number `entry` on; eight come from one block, low halves first.
-    Philox(std::uint64_t key0, std::uint64_t key1, std::uint64_t entry)
-        : key_{key0, key1}, block_(entry / 8 + 1), place_(static_cast<int>(entry % 8)) {
-        draw();
+    Philox(std::uint64_t seed, std::uint64_t pass) : pass_(pass) {
+        for (int l = 0; l < kWords; ++l) lanes_[l] = static_cast<std::uint64_t>(l);
+        std::uint32_t k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
+        for (int round = 0; round < kRounds; ++round) {
+            key0_[round] = Words{} + k0;
+            key1_[round] = Words{} + k1;
+            k0 += 0x9E3779B9u;
+            k1 += 0xBB67AE85u;
+        }
     }
 
-    std::uint32_t next() {
-        if (place_ == 8) {
-            ++block_;
-            place_ = 0;
-            draw();
+    // The words of blocks block .. block + 7 of a sample: their first words, their second ones, ...
+    void draw(std::uint64_t sample, std::uint32_t block, std::uint32_t* to) const {
+        constexpr int parts = kBlocks / kWords;
+        Words x0[parts], x1[parts], x2[parts], x3[parts];
+        for (int p = 0; p < parts; ++p) {
+            x0[p] = lanes_ + (block + static_cast<std::uint32_t>(p * kWords));
+            x1[p] = Words{} + sample;
+            x2[p] = Words{} + (pass_ & 0xffffffffu);
+            x3[p] = Words{} + (pass_ >> 32);
         }
-        const std::uint64_t word = words_[place_ / 2];
-        return static_cast<std::uint32_t>(place_++ % 2 == 0 ? word : word >> 32);
+        const Words m0 = Words{} + 0xD2511F53u, m1 = Words{} + 0xCD9E8D57u;
+        for (int round = 0; round < kRounds; ++round) {
+            for (int p = 0; p < parts; ++p) {
+                const Words a = multiply_low(m0, x0[p]), b = multiply_low(m1, x2[p]);
+                x0[p] = (b >> 32) ^ x1[p] ^ key0_[round];
+                x2[p] = (a >> 32) ^ x3[p] ^ key1_[round];
+                x1[p] = b;
+                x3[p] = a;
+            }
+        }
+        for (int p = 0; p < parts; ++p) {
+            put(to + p * kWords, x0[p]);
+            put(to + kBlocks + p * kWords, x1[p]);
+            put(to + 2 * kBlocks + p * kWords, x2[p]);
+            put(to + 3 * kBlocks + p * kWords, x3[p]);
+        }
     }
 
 private:
-    static void multiply(std::uint64_t a, std::uint64_t b, std::uint64_t& high,
-                         std::uint64_t& low) {
-        low = a * b;
-#if defined(__SIZEOF_INT128__)
-        __extension__ typedef unsigned __int128 Wide;
-        high = static_cast<std::uint64_t>(static_cast<Wide>(a) * b >> 64);
-#else
-        const std::uint64_t a0 = a & 0xffffffffu, a1 = a >> 32, b0 = b & 0xffffffffu, b1 = b >> 32;
-        const std::uint64_t cross = (a0 * b0 >> 32) + (a1 * b0 & 0xffffffffu) + a0 * b1;
-        high = a1 * b1 + (a1 * b0 >> 32) + (cross >> 32);
-#endif
+    static void put(std::uint32_t* to, Words words) {
+        const Halves low = __builtin_convertvector(words, Halves);
+        std::memcpy(to, &low, sizeof low);
     }
 
-    void draw() {
-        std::uint64_t c0 = block_, c1 = 0, c2 = 0, c3 = 0, k0 = key_[0], k1 = key_[1];
-        for (int round = 0; round < 10; ++round) {
-            std::uint64_t high0, low0, high1, low1;
-            multiply(0xD2E7470EE14C6C93u, c0, high0, low0);
-            multiply(0xCA5A826395121157u, c2, high1, low1);
-            c0 = high1 ^ c1 ^ k0;
-            c1 = low1;
-            c2 = high0 ^ c3 ^ k1;
-            c3 = low0;
-            k0 += 0x9E3779B97F4A7C15u;
-            k1 += 0xBB67AE8584CAA73Bu;
-        }
-        words_[0] = c0;
-        words_[1] = c1;
-        words_[2] = c2;
-        words_[3] = c3;
-    }
-
-    std::uint64_t key_[2];
-    std::uint64_t block_;
-    int place_;
-    std::uint64_t words_[4];
+    std::uint64_t pass_;
+    Words lanes_{};
+    Words key0_[kRounds], key1_[kRounds];
 };
 
-}  // namespace zk
+// In each lane, whether words[lane] >= least.
+template <class T>
+inline Bits<T> at_least(const std::uint32_t* words, std::uint32_t least);
+
+template <>
+inline Bits<float> at_least<float>(const std::uint32_t* words, std::uint32_t least) {
+    typedef std::uint32_t Lanes __attribute__((vector_size(kVectorBytes)));
+    Lanes w;
+    std::memcpy(&w, words, sizeof w);
+    return (Bits<float>)(w >= least);
+}
+
+template <>
+inline Bits<double> at_least<double>(const std::uint32_t* words, std::uint32_t least) {
+    Halves w;
+    std::memcpy(&w, words, sizeof w);
+    return (Bits<double>)(__builtin_convertvector(w, Words) >= std::uint64_t{least});
+}
+
+}  // namespace zk::ZK_ISA

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "philox.hpp"
 #include "program.hpp"
 
 namespace zk {
@@ -38,17 +37,9 @@ void Program<T>::run_dropout(const Dropout& op, i64 row, i64 row_end) {
     const Slot& noise = at(op.noise);
     const auto least = static_cast<std::uint32_t>(
         std::min(std::nearbyint(op.ratio * 4294967296.0), 4294967295.0));
-    i64 entry = row * to.columns;
-    Philox random(op.seed, op.pass, static_cast<std::uint64_t>(entry));
-    for (i64 r = row; r < row_end; ++r) {
-        const T* const x = from.sample(r);
-        T* const y = to.sample(r);
-        T* const kept = noise.sample(r);
-        for (i64 c = 0; c < to.columns; ++c) {
-            kept[c] = random.next() >= least ? factor : T(0);
-            y[c] = x[c] * kept[c];
-        }
-    }
+    math_.dropout({from.data, from.row, noise.data, noise.row, to.data, to.row, to.columns, factor,
+                   least, op.seed, op.pass},
+                  row, row_end);
 }
 
 #define ZK_DROPOUT(T)                                                                        \

@@ -9,6 +9,7 @@ void fill(Kernels& table) {
     add_convolve(table);
     add_gradient(table);
     add_curves(table);
+    add_dropout(table);
     add_elementwise(table);
     add_layout(table);
     add_loss(table);

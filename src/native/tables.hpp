@@ -11,6 +11,7 @@ void add_affine(Kernels& table);
 void add_convolve(Kernels& table);
 void add_gradient(Kernels& table);
 void add_curves(Kernels& table);
+void add_dropout(Kernels& table);
 void add_elementwise(Kernels& table);
 void add_layout(Kernels& table);
 void add_loss(Kernels& table);

@@ -259,6 +259,7 @@ void check_rows(const Math<T>& math, const Shape& s) {
     }
 }
 
+#include "check_dropout.hpp"
 #include "check_images.hpp"
 #include "check_more.hpp"
 
@@ -268,6 +269,9 @@ int main() {
     Kernels table{};
     zk::ZK_ISA::fill(table);
     check_gather(table);
+    check_philox();
+    check_dropout(table.f32);
+    check_dropout(table.f64);
     check_format(table.f32);
     check_format(table.f64);
     std::printf("kernels for %s: %ld checks, %ld mistakes\n", ZK_TEXT(ZK_ISA), checks, mistakes);

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from zerokara._philox import halves, philox
 from zerokara._types import Array, Shape
 from zerokara.errors import ArgumentError, OrderError
 from zerokara.layers.base import Layer
@@ -29,6 +30,8 @@ class Dropout(Layer):
     Raises:
         ArgumentError: a ratio out of range, a seed that is negative or above 64 bits.
     """
+
+    init_before: ClassVar[str | None] = None
 
     def __init__(
         self, ratio: float = 0.5, *, scale_at_test: bool = False, seed: int | None = None
@@ -88,12 +91,16 @@ class Dropout(Layer):
 def kept_entries(seed: int, passes: int, shape: Shape, ratio: float) -> npt.NDArray[np.bool_]:
     """Which entries stay: a function of its arguments, with nothing carried from call to call.
 
-    Philox4x64-10 (Salmon et al. 2011) with the key (seed, passes). Its 64-bit words, low half
-    first, give entry i, in C order, the i-th 32-bit number u; the entry stays where
-    u >= ratio * 2**32. Any part can be computed without the rest: block i // 8 holds entry i,
-    and NumPy's counter of the first block is 1.
+    Each entry has a word u of Philox4x32-10 (Salmon et al. 2011) and stays where
+    u >= ratio * 2**32. The key is the seed, low half first, the counter (block, sample, low half
+    and high half of passes). Entries of a sample, in C order, lie in groups of 32: the first words
+    of eight blocks, then their second words, and so on, so that a machine with vectors computes
+    the eight side by side.
     """
-    count = int(np.prod(shape, dtype=np.int64))
-    words = np.random.Philox(key=np.array([seed, passes], np.uint64)).random_raw((count + 1) // 2)
-    numbers = np.asarray(words, "<u8").view("<u4")[:count].reshape(shape)
-    return np.asarray(numbers >= np.uint32(min(round(ratio * 2**32), 2**32 - 1)))
+    samples, entries = shape[0], int(np.prod(shape[1:], dtype=np.int64))
+    groups = -(-entries // 32)
+    blocks, sample = np.arange(8 * groups), np.arange(samples)[:, np.newaxis]
+    words = philox((blocks, sample, *halves(passes)), halves(seed))
+    in_order = words.reshape(samples, groups, 8, 4).swapaxes(2, 3).reshape(samples, -1)
+    least = min(round(ratio * 2**32), 2**32 - 1)
+    return np.asarray(in_order[:, :entries].reshape(shape) >= least)
