@@ -1,7 +1,8 @@
 """Networks by name, and their layers as any library can build them.
 
-A name is '784-50-10' for Affine layers with ReLU between, or 'SimpleConvNet' or 'DeepConvNet' for
-the book's.
+A name is '784-50-10' for Affine layers with ReLU between, '784-50-10 BN' with batch normalization
+and '784-50-10 dropout' with dropout in each hidden layer too, or 'SimpleConvNet' or 'DeepConvNet'
+for the book's.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import zerokara as zk
 
 Array: TypeAlias = npt.NDArray[Any]
 IMAGE = (1, 28, 28)
+DENSE = re.compile(r"(\d+(?:-\d+)+)( BN)?( dropout)?")
+HIDDEN_DROPOUT = 0.2
 # From the book's initial weights of 0.01 the first losses of SimpleConvNet hardly move, so wrong
 # gradients would pass the comparison; with He's they do. DeepConvNet has He's by itself.
 CONV_NETS: dict[str, Callable[[], zk.Sequential]] = {
@@ -43,6 +46,16 @@ class Conv:
     pad: int
 
 
+@dataclass(frozen=True, eq=False)
+class BatchNorm:
+    """Training only, of rows: gamma and beta of shape (features,), by the batch's own variance."""
+
+    gamma: Array
+    beta: Array
+    momentum: float
+    eps: float
+
+
 @dataclass(frozen=True)
 class Relu:
     """max(x, 0)."""
@@ -62,12 +75,12 @@ class Dropout:
     ratio: float
 
 
-Layer: TypeAlias = Affine | Conv | Relu | MaxPool | Dropout
+Layer: TypeAlias = Affine | Conv | BatchNorm | Relu | MaxPool | Dropout
 
 
-def dense(*sizes: int) -> str:
+def dense(*sizes: int, norm: bool = False, dropout: bool = False) -> str:
     """The name of a network of Affine and ReLU: inputs, hidden layers, classes."""
-    return "-".join(map(str, sizes))
+    return "-".join(map(str, sizes)) + " BN" * norm + " dropout" * dropout
 
 
 def build(name: str, dtype: npt.DTypeLike = np.float32, *, dropout: bool = True) -> zk.Sequential:
@@ -81,15 +94,17 @@ def build(name: str, dtype: npt.DTypeLike = np.float32, *, dropout: bool = True)
     """
     if name in CONV_NETS:
         net = CONV_NETS[name]()
-    elif re.fullmatch(r"\d+(-\d+)+", name):
-        sizes = [int(size) for size in name.split("-")]
+    elif form := DENSE.fullmatch(name):
+        sizes = [int(size) for size in form[1].split("-")]
         layers: list[zk.Layer] = []
         for size in sizes[1:-1]:
-            layers += [zk.Affine(size), zk.ReLU()]
+            layers += [zk.Affine(size), *([zk.BatchNormalization()] if form[2] else []), zk.ReLU()]
+            layers += [zk.Dropout(HIDDEN_DROPOUT)] if form[3] else []
         layers.append(zk.Affine(sizes[-1]))
         net = zk.Sequential(layers, sizes[0], loss=zk.SoftmaxWithLoss(), rng=1)
     else:
-        raise ValueError(f"no network {name!r}; known: 784-50-10 and the like, {list(CONV_NETS)}")
+        known = f"784-50-10, 784-50-10 BN, 784-50-10 dropout and the like, {list(CONV_NETS)}"
+        raise ValueError(f"no network {name!r}; known: {known}")
     if not dropout:
         for layer in net.layers.values():
             if isinstance(layer, zk.Dropout):
@@ -101,9 +116,14 @@ def takes_images(name: str) -> bool:
     return name in CONV_NETS
 
 
+def normalizes(name: str) -> bool:
+    form = DENSE.fullmatch(name)
+    return bool(form and form[2])
+
+
 def input_shape(name: str) -> tuple[int, ...]:
     """Of one row."""
-    return IMAGE if takes_images(name) else (int(name.split("-")[0]),)
+    return IMAGE if takes_images(name) else (int(name.partition("-")[0]),)
 
 
 def layers_of(net: zk.Sequential) -> list[Layer]:
@@ -120,6 +140,9 @@ def layers_of(net: zk.Sequential) -> list[Layer]:
             config = layer.config()
             _refuse(layer, {"stride", "groups", "dilation"} & config.keys())
             found.append(Conv(np.array(layer.W), np.array(layer.b), config.get("pad", 0)))
+        elif isinstance(layer, zk.BatchNormalization):
+            given = np.array(layer.gamma), np.array(layer.beta)
+            found.append(BatchNorm(*given, layer.momentum, layer.eps))
         elif isinstance(layer, zk.ReLU):
             found.append(Relu())
         elif isinstance(layer, zk.MaxPool):

@@ -57,6 +57,11 @@ class Task:
     def input_shape(self) -> tuple[int, ...]:
         return networks.input_shape(self.network)
 
+    @property
+    def normalizes(self) -> bool:
+        """Whether there is batch normalization in it."""
+        return networks.normalizes(self.network)
+
     def without_dropout(self) -> Task:
         return replace(self, dropout=False)
 
@@ -94,11 +99,13 @@ class Task:
 
 BOOK = dense(784, 50, 10)
 DEEP = dense(784, *[100] * 5, 10)
+DEEP_NORM = dense(784, *[100] * 5, 10, norm=True)
 WIDE = dense(784, 512, 512, 10)
 SIMPLE_CONV, DEEP_CONV = "SimpleConvNet", "DeepConvNet"
 TASKS = (
     Task("mlp-book", BOOK, 100, "sgd", 0.1, peer_limit=0.32, floor_limit=1.9),
     Task("mlp-deep", DEEP, 128, "adam", 0.001, peer_limit=0.45, floor_limit=1.7),
+    Task("mlp-bn", DEEP_NORM, 128, "adam", 0.001, peer_limit=0.4),
     Task("mlp-wide", WIDE, 128, "adam", 0.001, peer_limit=0.62, floor_limit=1.25),
     Task("predict-1", BOOK, 1, peer_limit=0.4),
     Task("predict-1000", BOOK, 1000, peer_limit=0.8, floor_limit=1.25),

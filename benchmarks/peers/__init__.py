@@ -24,6 +24,7 @@ class Entry:
     Attributes:
         packages: that must be installed.
         vectors, images: whether it builds networks of Affine alone, and those with convolutions.
+        norms: whether it has batch normalization.
         many_steps: whether one call does many training steps.
         environment: variables that its process is started with.
     """
@@ -35,6 +36,7 @@ class Entry:
     predicts: bool = True
     vectors: bool = True
     images: bool = True
+    norms: bool = True
     many_steps: bool = False
     ours: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +44,8 @@ class Entry:
     def takes(self, task: Task) -> bool:
         """Whether it has a part in a task."""
         does = self.trains if task.trains else self.predicts
-        return does and (self.images if task.takes_images else self.vectors)
+        fits = self.images if task.takes_images else self.vectors
+        return does and fits and (self.norms or not task.normalizes)
 
 
 TORCH, JAX = ("torch",), ("jax",)
@@ -63,9 +66,12 @@ PEERS = {
         ("scikit-learn",),
         predicts=False,
         images=False,
+        norms=False,
         many_steps=True,
     ),
-    "tinygrad-jit": Entry("tinygrad_jit", "TinygradJit", ("tinygrad",), predicts=False),
+    "tinygrad-jit": Entry(
+        "tinygrad_jit", "TinygradJit", ("tinygrad",), predicts=False, norms=False
+    ),
     "book-numpy": Entry("book_numpy", "BookNumpy", ("numpy",)),
     "ort": Entry("ort", "OnnxRuntime", ("onnxruntime", "onnx"), trains=False),
 }

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from harness.networks import Affine, Conv, Dropout, Layer, MaxPool, Relu
+from harness.networks import Affine, BatchNorm, Conv, Dropout, Layer, MaxPool, Relu
 from harness.tasks import Task
 
 from peers.base import Array, Peer, as_floats
@@ -48,6 +48,36 @@ class _Relu:
     def backward(self, dout: Array) -> Array:
         dout[self.out <= 0] = 0
         return dout
+
+
+class _BatchNorm:
+    def __init__(self, gamma: Array, beta: Array, momentum: float, eps: float) -> None:
+        self.params = [gamma.astype(np.float64), beta.astype(np.float64)]
+        self.momentum, self.eps = momentum, eps
+        self.running = [np.zeros_like(self.params[0]), np.ones_like(self.params[0])]
+
+    def forward(self, x: Array) -> Array:
+        gamma, beta = self.params
+        mean = x.mean(axis=0)
+        centred = x - mean
+        var = np.mean(centred**2, axis=0)
+        self.std = np.sqrt(var + self.eps)
+        self.normal = centred / self.std
+        for old, now in zip(self.running, (mean, var), strict=True):
+            old *= self.momentum
+            old += (1 - self.momentum) * now
+        out: Array = gamma * self.normal + beta
+        return out
+
+    def learn(self, dout: Array) -> None:
+        self.grads = [np.sum(self.normal * dout, axis=0), dout.sum(axis=0)]
+
+    def backward(self, dout: Array) -> Array:
+        self.learn(dout)
+        slope, total = self.grads
+        even = (self.normal * slope + total) / len(dout)
+        dx: Array = self.params[0] / self.std * (dout - even)
+        return dx
 
 
 class _Dropout:
@@ -145,6 +175,8 @@ def _built(layer: Layer) -> _Layer:
             return _Affine(W, b)
         case Conv(W, b, pad):
             return _Conv(W, b, pad)
+        case BatchNorm(gamma, beta, momentum, eps):
+            return _BatchNorm(gamma, beta, momentum, eps)
         case Relu():
             return _Relu()
         case MaxPool(size):
@@ -157,7 +189,7 @@ class BookNumpy(Peer):
     def __init__(self, task: Task, layers: list[Layer], x: Array, t: Array, threads: int) -> None:
         self.layers = [_built(layer) for layer in layers]
         self.learners: list[Any] = [
-            layer for layer in self.layers if isinstance(layer, _Affine | _Conv)
+            layer for layer in self.layers if isinstance(layer, _Affine | _Conv | _BatchNorm)
         ]
         self.params: list[Array] = [p for layer in self.learners for p in layer.params]
         self.adam, self.lr, self.count = task.optimizer == "adam", task.lr, 0

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-from harness.networks import Affine, Conv, Dropout, Layer, MaxPool, Relu, output_shapes
+from harness.networks import Affine, BatchNorm, Conv, Dropout, Layer, MaxPool, Relu, output_shapes
 from harness.tasks import Task
 
 from peers.base import Array, Peer, as_floats
@@ -55,12 +55,13 @@ def max_pool_by_shape(x: Any, size: int) -> Any:
 
 
 class Net:
-    """The network as a function of its parameters W, b, W, b, ..."""
+    """The network as a function of its parameters W, b, W, b, ... and running means, variances."""
 
     def __init__(self, task: Task, layers: list[Layer], *, patches: bool) -> None:
         self.layers, self.trains = layers, task.trains
         self.conv, self.pool = (conv_by_patches, max_pool_by_shape) if patches else (conv, max_pool)
         self.params: list[Any] = []
+        self.running: list[Any] = []
         shape = task.input_shape
         for layer, out in zip(layers, output_shapes(layers, shape), strict=True):
             match layer:
@@ -71,16 +72,30 @@ class Net:
                     self.params += [jnp.array(W), jnp.array(b)]
                 case Conv(W, b, _):
                     self.params += [jnp.array(W.transpose(2, 3, 1, 0)), jnp.array(b)]
+                case BatchNorm(gamma, beta):
+                    self.params += [jnp.array(gamma), jnp.array(beta)]
+                    self.running += [jnp.zeros_like(gamma), jnp.ones_like(gamma)]
             shape = out
 
-    def forward(self, params: list[Any], x: Any, key: Any = None) -> Any:
-        given = iter(params)
+    def forward(self, params: list[Any], x: Any) -> Any:
+        return self.train_forward(params, [], x, None)[0]
+
+    def train_forward(
+        self, params: list[Any], running: list[Any], x: Any, key: Any
+    ) -> tuple[Any, list[Any]]:
+        """The scores, and the running values after them."""
+        given, old, new = iter(params), iter(running), []
         for place, layer in enumerate(self.layers):
             match layer:
                 case Affine():
                     x = x.reshape(len(x), -1) @ next(given) + next(given)
                 case Conv(_, _, pad):
                     x = self.conv(x, next(given), pad) + next(given)
+                case BatchNorm(_, _, momentum, eps):
+                    mean, var = x.mean(axis=0), x.var(axis=0)
+                    x = (x - mean) * (next(given) * jax.lax.rsqrt(var + eps)) + next(given)
+                    for now in (mean, var):
+                        new.append(momentum * next(old) + (1 - momentum) * now)
                 case Relu():
                     x = jax.nn.relu(x)
                 case MaxPool(size):
@@ -88,23 +103,26 @@ class Net:
                 case Dropout(ratio) if self.trains:
                     keep = jax.random.bernoulli(jax.random.fold_in(key, place), 1 - ratio, x.shape)
                     x = jnp.where(keep, x / (1 - ratio), 0)
-        return x
+        return x, new
 
-    def loss(self, params: list[Any], x: Any, t: Any, key: Any) -> Any:
-        chosen = jax.nn.log_softmax(self.forward(params, x, key))
-        return -jnp.take_along_axis(chosen, t[:, None], axis=1).mean()
+    def loss(self, params: list[Any], running: list[Any], x: Any, t: Any, key: Any) -> Any:
+        scores, running = self.train_forward(params, running, x, key)
+        chosen = jax.nn.log_softmax(scores)
+        return -jnp.take_along_axis(chosen, t[:, None], axis=1).mean(), running
 
 
 def one_step(net: Net, adam: bool, lr: float, state: Any, x: Any, t: Any, indices: Any) -> Any:
-    """(params, m, v, count) after one step, and the loss."""
-    params, m, v, count = state
+    """(params, running, m, v, count) after one step, and the loss."""
+    params, running, m, v, count = state
     rows = x.at[indices].get(mode="promise_in_bounds")
     labels = t.at[indices].get(mode="promise_in_bounds")
     # The key is of the noise; without Dropout XLA leaves it away.
     key = jax.random.fold_in(jax.random.key(0, impl="rbg"), count.astype(jnp.int32))
-    loss, slopes = jax.value_and_grad(net.loss)(params, rows, labels, key)
+    slopes_of = jax.value_and_grad(net.loss, has_aux=True)
+    (loss, running), slopes = slopes_of(params, running, rows, labels, key)
     if not adam:
-        return ([p - lr * g for p, g in zip(params, slopes, strict=True)], m, v, count), loss
+        params = [p - lr * g for p, g in zip(params, slopes, strict=True)]
+        return (params, running, m, v, count), loss
     count = count + 1
     m = [BETA1 * a + (1 - BETA1) * g for a, g in zip(m, slopes, strict=True)]
     v = [BETA2 * a + (1 - BETA2) * g * g for a, g in zip(v, slopes, strict=True)]
@@ -112,7 +130,7 @@ def one_step(net: Net, adam: bool, lr: float, state: Any, x: Any, t: Any, indice
     params = [
         p - rate * a / (jnp.sqrt(b) * spread + EPS) for p, a, b in zip(params, m, v, strict=True)
     ]
-    return (params, m, v, count), loss
+    return (params, running, m, v, count), loss
 
 
 class JaxJit(Peer):
@@ -127,7 +145,7 @@ class JaxJit(Peer):
         self.x, self.t = jnp.array(_channels_last(as_floats(x))), jnp.array(t, jnp.int32)
         slots = [jnp.zeros_like(p) for p in self.params] if task.optimizer == "adam" else []
         twins = [jnp.zeros_like(p) for p in slots]
-        self.state = (self.params, slots, twins, jnp.zeros((), jnp.float32))
+        self.state = (self.params, net.running, slots, twins, jnp.zeros((), jnp.float32))
         self.step = partial(one_step, net, task.optimizer == "adam", task.lr)
         self.jitted = jax.jit(self.step, donate_argnums=0)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from harness.networks import Affine, Conv, Dropout, Layer, MaxPool, Relu
+from harness.networks import Affine, BatchNorm, Conv, Dropout, Layer, MaxPool, Relu
 from harness.tasks import Task
 
 from peers.base import Array, Peer, as_floats
@@ -95,6 +95,9 @@ def modules(layers: list[Layer]) -> list[torch.nn.Module]:
                 filters, channels, size, _ = W.shape
                 conv = torch.nn.Conv2d(channels, filters, size, padding=pad)
                 found.append(_filled(conv, W, b))
+            case BatchNorm(gamma, beta, momentum, eps):
+                norm = torch.nn.BatchNorm1d(len(gamma), eps, 1 - momentum)
+                found.append(_filled(norm, gamma, beta))
             case Relu():
                 found.append(torch.nn.ReLU())
             case MaxPool(size):
