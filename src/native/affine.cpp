@@ -81,9 +81,12 @@ void add_bias(const AffineForward<T>& op, i64 row, i64 row_end, i64 j, i64 width
     }
 }
 
-// Few rows: W is read as it is stored, and only once: up to eight vectors of a line at a time. The
-// last of them is moved back so that it ends with the line, or read in part where the line is
-// shorter than a vector; numbers that two vectors hold come out the same in both.
+// Few rows: W is read as it is stored, and only once, a strip of its columns at a time: as wide as
+// the registers allow, for memory is faster line after line. The last vector is moved back so that
+// it ends with the strip, or read in part where the strip is shorter than a vector; numbers that two
+// vectors hold come out the same in both.
+constexpr int kStripVectors = 13;
+
 template <class T, int vectors>
 void forward_strip(const AffineForward<T>& op, i64 row, i64 row_end, i64 j, i64 columns) {
     const bool part = columns < kLanes<T>;
@@ -94,7 +97,7 @@ void forward_strip(const AffineForward<T>& op, i64 row, i64 row_end, i64 j, i64 
         Vector<T> sum[vectors] = {};
         for (i64 k = 0; k < op.inputs; ++k, line += op.outputs) {
             const Vector<T> one = splat(x[k]);
-#pragma GCC unroll 8
+#pragma GCC unroll 13
             for (int v = 0; v < vectors - 1; ++v)
                 sum[v] = fma(one, load(line + v * kLanes<T>), sum[v]);
             const Vector<T> end = part ? load_part(line, columns) : load(line + last);
@@ -106,18 +109,23 @@ void forward_strip(const AffineForward<T>& op, i64 row, i64 row_end, i64 j, i64 
     }
 }
 
-template <class T, int vectors = 8>
-void forward_few(const AffineForward<T>& op, i64 row, i64 row_end, i64 column, i64 column_end) {
+template <class T, int vectors = kStripVectors>
+void forward_strip_of(i64 wanted, const AffineForward<T>& op, i64 row, i64 row_end, i64 j,
+                      i64 columns) {
     if constexpr (vectors >= 1) {
-        constexpr i64 width = vectors * kLanes<T>;
-        if (vectors == 8)
-            for (; column + width <= column_end; column += width)
-                forward_strip<T, vectors>(op, row, row_end, column, width);
-        const i64 rest = column_end - column;
-        if (rest <= 0) return;
-        if (rest > width - kLanes<T>)
-            return forward_strip<T, vectors>(op, row, row_end, column, rest);
-        forward_few<T, vectors - 1>(op, row, row_end, column, column_end);
+        if (wanted == vectors) return forward_strip<T, vectors>(op, row, row_end, j, columns);
+        forward_strip_of<T, vectors - 1>(wanted, op, row, row_end, j, columns);
+    }
+}
+
+template <class T>
+void forward_few(const AffineForward<T>& op, i64 row, i64 row_end, i64 column, i64 column_end) {
+    const i64 vectors = (column_end - column + kLanes<T> - 1) / kLanes<T>;
+    const i64 strips = (vectors + kStripVectors - 1) / kStripVectors;
+    for (i64 s = 0; s < strips; ++s) {
+        const i64 from = vectors * s / strips, to = vectors * (s + 1) / strips;
+        const i64 j = column + from * kLanes<T>, end = column + to * kLanes<T>;
+        forward_strip_of(to - from, op, row, row_end, j, (end < column_end ? end : column_end) - j);
     }
 }
 

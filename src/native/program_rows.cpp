@@ -104,9 +104,11 @@ void Program<T>::run_columns(const std::vector<Op>& ops, const Batch& batch) {
             run_op(op, batch, 0, batch.rows, 0, -1);
             continue;
         }
-        const i64 panels = (columns + math_.panel - 1) / math_.panel;
-        const i64 share = (panels - 1) / (batch.threads * kChunksPerThread) + 1;
-        const i64 width = share * math_.panel;
+        // W as it is stored is fastest in wide strips, and has no panels.
+        const i64 unit = batch.few && std::holds_alternative<Affine>(op) ? math_.lanes : math_.panel;
+        const i64 turns = batch.few ? batch.threads : batch.threads * kChunksPerThread;
+        const i64 units = (columns + unit - 1) / unit;
+        const i64 width = ((units - 1) / turns + 1) * unit;
         parallel_for(batch.threads, (columns + width - 1) / width, [&](i64 i, int) {
             run_op(op, batch, 0, batch.rows, i * width, std::min(columns, (i + 1) * width));
         });
