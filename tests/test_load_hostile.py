@@ -86,6 +86,7 @@ def set_(*keys: Any, to: Any) -> Callable[[Any, Any], None]:
     return change
 
 
+UNIFORM = {"outputs": 2**28, "init": "glorot_uniform"}
 HOSTILE: list[tuple[str, Callable[..., zk.Network], Callable[[Any, Any], Any], str]] = [
     ("lacks", model, lambda n, t: t.pop("W2"), "lacks tensors: 'W2'"),
     ("extra", model, lambda n, t: t.update(W9=np.zeros(1)), "unknown tensors: 'W9'"),
@@ -103,6 +104,7 @@ HOSTILE: list[tuple[str, Callable[..., zk.Network], Callable[[Any, Any], Any], s
     ("layer", straight, set_("layers", 0, "layer", to="os.system"), "'os.system' is unknown"),
     ("dunder", straight, set_("layers", 1, "layer", to="Layer"), "'Layer' is unknown"),
     ("outputs", straight, set_("layers", 0, "arguments", "outputs", to=2**28), "far more weights"),
+    ("uniform", straight, set_("layers", 0, "arguments", to=UNIFORM), "far more weights"),
     ("keyword", straight, set_("layers", 1, "arguments", to={"x": 1}), "ReLU cannot be made"),
     ("no list", straight, set_("layers", to={}), "layers must be a list"),
     ("no layers", straight, set_("layers", to=[]), "at least one layer"),

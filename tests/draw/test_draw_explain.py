@@ -54,6 +54,22 @@ def test_a_users_layer_has_none_even_under_our_name():
     assert formula_of(zk.ReLU()) is FORMULAS["ReLU"]
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weights", [None, [1.0, 2.0, 0.5]])
+def test_the_options_of_a_loss_are_in_its_formula(smoothing, weights, rng):
+    """Run what the formula says, as Python, against the layer."""
+    loss = zk.SoftmaxWithLoss(smoothing, weights)
+    told = formula_of(loss)
+    x, labels = rng.normal(size=(5, 3)), np.array([0, 2, 1, 1, 0])
+    names = {"softmax": zk.functions.softmax, "log": np.log, "sum": np.sum, "x": x, "N": 5, "C": 3}
+    names |= {"t": np.eye(3)[labels], "w": np.array(weights or [1.0] * 3)}
+    names["total"] = names["w"][labels].sum()
+    for line in (*told.forward.split("; "), *told.backward):
+        exec(line.replace("sum(w of each sample's class)", "total"), names)
+    np.testing.assert_allclose(names["L"], loss.forward(x, labels), rtol=1e-12)
+    np.testing.assert_allclose(names["dx"], loss.backward(), rtol=1e-10, atol=1e-15)
+
+
 def test_the_numbers_are_those_of_the_gradient():
     net, x, t = small()
     told = zk.explain(net, x, t)
@@ -115,7 +131,7 @@ def test_every_loss_is_told(case):
     net = zk.Network(zk.Identity()(zk.Input("x", case.shapes[0])), loss=case.make())
     x, t = case.inputs(np.random.default_rng(0))
     told = zk.explain(net, x, t)
-    assert told.backward[0].formulas == FORMULAS[type(case.make()).__name__].backward
+    assert told.backward[0].formulas == formula_of(case.make()).backward
 
 
 def test_one_sample_and_its_label():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from zerokara.layers import LAYERS, Layer
+from zerokara.layers import LAYERS, Layer, SoftmaxWithLoss
 
 
 class Formula(NamedTuple):
@@ -195,4 +195,30 @@ UNKNOWN = Formula(
 def formula_of(layer: Layer) -> Formula:
     """The formula of one of our layers; for any other class, a subclass too, that none is known."""
     name = type(layer).__name__
-    return FORMULAS[name] if LAYERS.get(name) is type(layer) else UNKNOWN
+    if LAYERS.get(name) is not type(layer):
+        return UNKNOWN
+    if isinstance(layer, SoftmaxWithLoss) and not layer.plain:
+        return _softmax_with_options(layer)
+    return FORMULAS[name]
+
+
+def _softmax_with_options(loss: SoftmaxWithLoss) -> Formula:
+    smooth, weighted = bool(loss.label_smoothing), loss.class_weight is not None
+    targets = f"t * (1 - {loss.label_smoothing:g}) + {loss.label_smoothing:g} / C"
+    rules = [_MEAN if not weighted else ""]
+    if smooth:
+        rules.append("Smoothed targets u want no answer with certainty. ")
+    if not weighted:
+        u = "u" if smooth else "t"
+        steps = ["y = softmax(x)", *([f"u = {targets}"] if smooth else [])]
+        steps.append(f"L = -sum({u} * log(y)) / N")
+        rules.append("Softmax and logarithm together leave only the difference.")
+        return Formula("; ".join(steps), (f"dx = (y - {u}) / N",), "".join(rules))
+    steps = ["y = softmax(x)", f"u = w * ({targets})" if smooth else "u = w * t"]
+    steps.append("L = -sum(u * log(y)) / sum(w of each sample's class)")
+    rules.append(
+        "Each class's part of the error counts by its weight w, and the mean is divided by the "
+        "weights' sum: a sample pulls towards its target by its own share."
+    )
+    slope = "dx = (y * u.sum(axis=1, keepdims=True) - u) / sum(w of each sample's class)"
+    return Formula("; ".join(steps), (slope,), "".join(rules))
