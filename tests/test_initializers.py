@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,39 @@ def test_the_default_suits_what_follows_and_the_summary_says_so(
     net = zk.Sequential([zk.Affine(400), activation(), zk.Affine(2)], 200)
     assert f"Affine(outputs=400, init={wanted!r})" in net.summary()
     assert net.params["affine1.W"].std() == pytest.approx(DEVIATIONS[wanted] * 1.5**0.5, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("followers", "wanted"),
+    [
+        ([zk.Dropout(), zk.ReLU()], "he"),
+        ([zk.Flatten(), zk.Dropout(), zk.ReLU()], "he"),
+        ([zk.BatchNormalization(), zk.ReLU()], "he"),
+        ([zk.BatchNormalization(), zk.Dropout(), zk.ReLU()], "he"),
+        ([zk.Dropout(), zk.BatchNormalization(), zk.ReLU()], "he"),
+        ([zk.Dropout(), zk.Sigmoid()], "xavier"),
+        ([zk.Dropout()], "xavier"),
+        ([], "xavier"),
+        ([zk.BatchNormalization()], "he"),
+        ([zk.BatchNormalization(), zk.Sigmoid()], "he"),
+    ],
+)
+@pytest.mark.parametrize("more", [0, 1])
+def test_the_default_looks_through_what_says_nothing(
+    followers: list[zk.Layer], wanted: str, more: int
+) -> None:
+    followers = copy.deepcopy(followers)
+    net = zk.Sequential([zk.Affine(400), *followers, *[zk.Affine(2)] * more], 200)
+    assert f"Affine(outputs=400, init={wanted!r})" in net.summary()
+    assert net.params["affine1.W"].std() == pytest.approx(DEVIATIONS[wanted] * 1.5**0.5, rel=0.02)
+
+
+def test_of_two_that_use_an_output_the_first_is_asked() -> None:
+    for first, wanted in ((zk.ReLU, "he"), (zk.Tanh, "xavier")):
+        second = zk.Tanh if first is zk.ReLU else zk.ReLU
+        node = zk.Affine(4)(zk.Input("x", (3,)))
+        net = zk.Network(first()(zk.Dropout()(node)) + second()(node))
+        assert f"Affine(outputs=4, init={wanted!r})" in net.summary()
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:

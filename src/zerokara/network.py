@@ -432,10 +432,12 @@ def _network_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
 def _initial_value_hints(nodes: list[Node]) -> dict[Node, str]:
     """For each node what initial weights suit the layer that its output goes into."""
     hints: dict[Node, str] = {}
-    for node in nodes:
-        for source in node.inputs:
-            if node.layer is not None:
-                hints.setdefault(source, node.layer.init_before)
+    # From the end, so that what a layer leaves to those after it is known; of several layers that
+    # use one output the first in graph order is asked.
+    for node in reversed(nodes):
+        if node.layer is not None:
+            asked = node.layer.init_before or hints.get(node, "xavier")
+            hints.update(dict.fromkeys(node.inputs, asked))
     return hints
 
 

@@ -52,7 +52,7 @@ class Tanh(Layer):
 class ReLU(Layer):
     """y = max(x, 0); dy/dx is 1 where x > 0 and 0 elsewhere, at 0 too (book 5.5)."""
 
-    init_before: ClassVar[str] = "he"
+    init_before: ClassVar[str | None] = "he"
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         y = functions.relu(x)

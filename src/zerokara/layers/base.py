@@ -26,8 +26,9 @@ class Layer:
     grads: Parameters  #: the same keys and shapes; filled by backward
     state: Parameters  #: kept and saved but not learned, such as a running mean
 
-    #: What suits the weights of a layer whose output goes into this one; see `initializers`.
-    init_before: ClassVar[str] = "xavier"
+    #: What suits the weights of a layer whose output goes into this one; see `initializers`. None
+    #: where that is for what comes after this one to say.
+    init_before: ClassVar[str | None] = "xavier"
 
     def __init__(self) -> None:
         self.params = Parameters()

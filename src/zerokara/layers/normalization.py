@@ -17,7 +17,7 @@ class Normalization(Layer):
     """What both normalizations share: eps, and the parameters gamma (ones) and beta (zeros)."""
 
     # The scale of what comes in is taken out again, so this only says what stands well with ReLU.
-    init_before: ClassVar[str] = "he"
+    init_before: ClassVar[str | None] = "he"
 
     def __init__(self, eps: float) -> None:
         super().__init__()

@@ -29,7 +29,7 @@ class LeakyReLU(Layer):
         ArgumentError: a slope that is negative or not finite.
     """
 
-    init_before: ClassVar[str] = "he"
+    init_before: ClassVar[str | None] = "he"
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class ELU(Layer):
         ArgumentError: an alpha that is negative or not finite.
     """
 
-    init_before: ClassVar[str] = "he"
+    init_before: ClassVar[str | None] = "he"
 
     def __init__(self, alpha: float = 1.0) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class GELU(Layer):
         ArgumentError: another word.
     """
 
-    init_before: ClassVar[str] = "he"
+    init_before: ClassVar[str | None] = "he"
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -125,7 +125,7 @@ class SiLU(Layer):
     With s = sigmoid(x), dy/dx = s (1 + x (1 - s)).
     """
 
-    init_before: ClassVar[str] = "he"
+    init_before: ClassVar[str | None] = "he"
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         share = functions.sigmoid(x)
@@ -140,7 +140,7 @@ class SiLU(Layer):
 class Softplus(Layer):
     """y = log(1 + exp(x)), a smooth ReLU; dy/dx = sigmoid(x) (Dugas et al. 2001)."""
 
-    init_before: ClassVar[str] = "he"
+    init_before: ClassVar[str | None] = "he"
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         self._keep(x)

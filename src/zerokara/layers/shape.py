@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ class Flatten(Layer):
 
     `Affine` does so by itself; other layers may want rows.
     """
+
+    init_before: ClassVar[str | None] = None
 
     def build(self, input_shape: Shape, rng: np.random.Generator, dtype: npt.DTypeLike) -> Shape:
         return (math.prod(input_shape),)
