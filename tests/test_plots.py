@@ -43,6 +43,35 @@ def test_shows_the_numbers_of_the_history() -> None:
     assert train.get_marker() != test.get_marker()
 
 
+def test_samples_kept_out_have_curves_of_their_own() -> None:
+    history = some_history(4)
+    history.validation_loss = [2.0, 4.0, 1.0, 0.5]
+    history.validation_accuracy = [0.3, 0.5, 0.6, 0.7]
+    del history.loss[70:]
+    loss, accuracies = plot_history(history).axes
+    kept_out = loss.lines[-1]
+    assert kept_out.get_label() == "validation"
+    assert kept_out.get_xdata().tolist() == [20, 40, 60, 70]
+    assert kept_out.get_ydata().tolist() == history.validation_loss
+    assert loss.get_ylim() == (0, pytest.approx(4.2))
+    names = [line.get_label() for line in accuracies.lines]
+    assert names == ["train (last 99.0%)", "validation (last 70.0%)", "test (last 95.0%)"]
+    for differ in ("get_color", "get_marker", "_unscaled_dash_pattern"):
+        found = [getattr(line, differ) for line in accuracies.lines]
+        assert len({str(each() if callable(each) else each) for each in found}) == 3, differ
+
+
+def test_a_validation_set_alone_is_drawn() -> None:
+    history = History([3.0, 2.0], steps_per_epoch=1)
+    history.validation_loss, history.validation_accuracy = [2.5, 2.2], [0.4, 0.5]
+    loss, accuracies = plot_history(history).axes
+    assert [line.get_label() for line in loss.lines] == ["each batch", "validation"]
+    assert loss.get_legend() is not None
+    assert accuracies.lines[0].get_ydata().tolist() == [0.4, 0.5]
+    history.validation_accuracy = []  # of quantities, no right and wrong
+    assert len(plot_history(history).axes) == 1
+
+
 def test_a_partial_epoch_stands_where_its_steps_end() -> None:
     history = some_history(3)
     del history.loss[50:]

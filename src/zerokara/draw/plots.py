@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,13 +19,26 @@ if TYPE_CHECKING:
     from zerokara.training.history import History
 
 # Told apart by lightness and by line as well as by colour, for grey print and colour blindness.
-_PALE, _LOSS, _TRAIN, _TEST = "#bccbdd", "#1f4e79", "#e08a3c", "#1f4e79"
+_PALE, _LOSS = "#bccbdd", "#1f4e79"
+_STROKES: dict[str, dict[str, Any]] = {
+    "train": {
+        "color": "#e08a3c",
+        "linestyle": (0, (5, 2)),
+        "marker": "o",
+        "markerfacecolor": "white",
+    },
+    "validation": {"color": "#8a4f8f", "linestyle": (0, (1.2, 1.2)), "marker": "^"},
+    "test": {"color": "#1f4e79", "linestyle": "-", "marker": "s"},
+}
 
 
 def plot_history(
     history: History, path: str | os.PathLike[str] | None = None, title: str | None = None
 ) -> Figure:
     """The loss by step and, beside it, the accuracies by epoch.
+
+    Of samples that were kept out of the training, both have the curve too; the loss is then at
+    the step that ended each epoch.
 
     Args:
         history: of at least one step.
@@ -42,7 +56,7 @@ def plot_history(
     """
     if not history.loss:
         raise ArgumentError("plot_history: the history has no steps to draw")
-    accuracies = bool(history.train_accuracy or history.test_accuracy)
+    accuracies = any((history.train_accuracy, history.test_accuracy, history.validation_accuracy))
     figure = new_figure("plot_history", 9.6 if accuracies else 5.6, 3.8, path)
     axes = figure.subplots(1, 2 if accuracies else 1, squeeze=False)[0]
     _draw_loss(axes[0], history)
@@ -78,46 +92,59 @@ def _draw_loss(axes: Axes, history: History) -> None:
         axes.plot(
             steps, smoothed(loss, width), color=_LOSS, linewidth=1.8, label=f"mean of {width} steps"
         )
-        axes.legend(frameon=False)
     else:
-        axes.plot(steps, loss, color=_LOSS, linewidth=1.4, marker=marker)
+        axes.plot(steps, loss, color=_LOSS, linewidth=1.4, marker=marker, label="each batch")
+    kept_out = np.asarray(history.validation_loss, np.float64)
+    if len(kept_out):
+        _by_epoch(axes, history, kept_out, "validation", "validation", history.steps_per_epoch)
+    if width > 1 or len(kept_out):
+        axes.legend(frameon=False)
     # Losses of one sign start at 0; a span of a thousand and more can only be read as powers.
-    if loss.min() > 0 and smoothed(loss, width).max() > 1000 * smoothed(loss, width).min():
+    main = np.concatenate([smoothed(loss, width), kept_out])
+    least = min(loss.min(), main.min())
+    if least > 0 and main.max() > 1000 * main.min():
         axes.set_yscale("log")
-    elif loss.min() >= 0:
-        axes.set_ylim(0, float(loss.max()) * 1.05 or 1.0)
+    elif least >= 0:
+        axes.set_ylim(0, float(max(loss.max(), main.max())) * 1.05 or 1.0)
     axes.set_xlabel("step")
     axes.set_ylabel("loss")
     axes.set_title("Loss")
 
 
+def _by_epoch(
+    axes: Axes,
+    history: History,
+    values: Sequence[float] | Array,
+    kind: str,
+    label: str,
+    scale: int = 1,
+) -> None:
+    """One value an epoch, each at the end of its epoch; `scale` is how long an epoch is drawn."""
+    # A last epoch that was cut short ends where its steps end.
+    end = history.steps / history.steps_per_epoch
+    axes.plot(
+        np.minimum(np.arange(1, len(values) + 1), end) * scale,
+        values,
+        **_STROKES[kind],
+        linewidth=1.6,
+        markersize=5,
+        markevery=max(len(values) // 12, 1),
+        label=label,
+    )
+
+
 def _draw_accuracies(axes: Axes, history: History) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    # A last epoch that was cut short ends where its steps end.
-    end = history.steps / history.steps_per_epoch
-    lines = (
-        (history.train_accuracy, "train", _TRAIN, (0, (5, 2)), "o", "white"),
-        (history.test_accuracy, "test", _TEST, "-", "s", _TEST),
-    )
-    for values, name, color, style, marker, inside in lines:
-        if not values:
-            continue
-        axes.plot(
-            np.minimum(np.arange(1, len(values) + 1), end),
-            values,
-            color=color,
-            linestyle=style,
-            linewidth=1.6,
-            marker=marker,
-            markersize=5,
-            markerfacecolor=inside,
-            markevery=max(len(values) // 12, 1),
-            label=f"{name} (last {values[-1]:.1%})",
-        )
+    for name in _STROKES:
+        values = getattr(history, f"{name}_accuracy")
+        if values:
+            _by_epoch(axes, history, values, name, f"{name} (last {values[-1]:.1%})")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("accuracy")
     axes.set_title("Accuracy")
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="lower right" if history.epochs > 1 else "best")
+    if history.epochs <= 1:
+        axes.set_xlim(0, 2)  # around one point, matplotlib would count in hundredths of an epoch

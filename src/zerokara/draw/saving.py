@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+NEED_TEX = {"pgf"}  # a program that is seldom there, and is only asked for when all is drawn
+
+
 def new_figure(
     who: str, width: float, height: float, path: str | os.PathLike[str] | None
 ) -> Figure:
@@ -30,7 +33,8 @@ def new_figure(
             "plots need matplotlib: pip install 'zerokara[plots]' (or pip install matplotlib)"
         ) from None
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    if path is not None and _ending(path) not in figure.canvas.get_supported_filetypes():
+    formats = figure.canvas.get_supported_filetypes().keys() - NEED_TEX
+    if path is not None and _ending(path) not in formats:
         raise ArgumentError(
             f"{who}: {path} must end in a picture format, such as .png, .svg or .pdf"
         )
