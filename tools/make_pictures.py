@@ -1,21 +1,28 @@
 """Train the networks whose curves the documentation shows, and write pictures and tables.
 
-    python tools/make_pictures.py [--data-dir FOLDER] [digits] [mnist] [fashion-mnist]
+    python tools/make_pictures.py [--data-dir FOLDER] [digits] [mnist] [fashion-mnist] [search]
+                                  [figures]
 
 Writes docs/img/<name>.png and, for the two larger sets, the table in docs/real-data.md between
-its two marks. The seeds are fixed, so another run on the same machine gives the same figures;
-another BLAS rounds differently, which may move an accuracy by some tenths of a percent.
+its two marks; `search` writes search-NAME.png of a search on the digits, `figures` what
+`zerokara figures all` draws of MNIST, into docs/img/figures. The seeds are fixed, so another run on
+the same machine gives the same figures; another BLAS rounds differently, which may move an accuracy
+by some tenths of a percent.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import zerokara as zk
+from zerokara.cli import main
+from zerokara.data.mnist import MNIST, locate
 from zerokara.draw.plots import plot_history
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -43,6 +50,25 @@ def train_by_the_book(name: str, folder: str | None) -> tuple[zk.History, str]:
     return history, f"{title}, {len(train[0]):,} images: TwoLayerNet(784, 50, 10), SGD 0.1"
 
 
+def search_digits() -> None:
+    """Two pictures of the report that docs/search.md shows the command of."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "search"
+        if main(["search", "--vary", "lr,weight_decay,hidden", "--out", str(out)]):
+            raise SystemExit("the search has failed")
+        for name in ("curves", "parameters"):
+            shutil.copy(out / "pictures" / f"{name}.png", DOCS / "img" / f"search-{name}.png")
+
+
+def draw_the_figures(folder: str | None) -> None:
+    """The pictures of docs/figures.md, which tells of MNIST: the digits would not do."""
+    if locate(MNIST, folder) is None:
+        raise SystemExit("figures: MNIST is not here; name its folder with --data-dir")
+    data = [] if folder is None else ["--data-dir", folder]
+    if main(["figures", "all", "--out", str(DOCS / "img" / "figures"), *data]):
+        raise SystemExit("the figures have failed")
+
+
 def table(history: zk.History) -> str:
     """The accuracies of every epoch, ten to a row, as Markdown."""
     rows = ["| epochs | | accuracies in percent |", "|---|---|---|"]
@@ -64,9 +90,9 @@ def put_between_marks(page: str, name: str, content: str) -> str:
     return f"{before}{begin}\n{content}\n{end}{after}"
 
 
-def main() -> None:
+def make() -> None:
     """Train what is asked for and write the files."""
-    names = ("digits", "mnist", "fashion-mnist")
+    names = ("digits", "mnist", "fashion-mnist", "search", "figures")
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}; else all")
     parser.add_argument("--data-dir", help="the folder of the data sets (or set ZEROKARA_DATA)")
@@ -75,6 +101,12 @@ def main() -> None:
         if name not in names:
             parser.error(f"{name!r} is none of {', '.join(names)}")
     for name in options.names or names:
+        if name == "search":
+            search_digits()
+            continue
+        if name == "figures":
+            draw_the_figures(options.data_dir)
+            continue
         if name == "digits":
             history, title = train_digits()
         else:
@@ -88,4 +120,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    make()
