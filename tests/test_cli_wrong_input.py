@@ -38,7 +38,7 @@ def place(tmp_path_factory) -> Path:
 
 TRAIN = [
     ("train cifar", "data 'cifar' is unknown; expected digits, mnist or fashion-mnist"),
-    ("train --net deep", "--net 'deep' is unknown; expected two-layer, simple-conv or deep-conv"),
+    ("train --net deep", "--net 'deep' is unknown; expected two-layer, multi-layer, simple-conv"),
     ("train --optimizer sdg", "'sdg' is unknown; expected SGD, Momentum"),
     ("train --sampling all", "--sampling 'all' is unknown"),
     ("train --dtype int8", "--dtype 'int8' is unknown"),

@@ -14,7 +14,7 @@ import typer
 
 from zerokara.errors import DataError
 
-OPTIONAL = ("matplotlib", "pillow")
+OPTIONAL = ("matplotlib", "pillow", "optuna")
 
 
 def info(

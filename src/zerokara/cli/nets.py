@@ -23,6 +23,8 @@ class Plan:
     weight_init_std: float | None  # None: as suits the layer's size
     seed: int
     dtype: npt.DTypeLike
+    depth: int = 1  # hidden layers
+    dropout: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Net:
     hidden: int  # neurons in a hidden layer, unless the command says otherwise
     optimizer: str = "SGD"
     epochs: int | None = None  # None: as suits the data
+    deep: bool = False  # whether it takes --depth and --dropout
 
 
 def net(name: str) -> Net:
@@ -62,6 +65,20 @@ def _two_layer(plan: Plan) -> Network:
         plan.hidden,
         plan.classes,
         weight_init_std=math.sqrt(2 / inputs) if std is None else std,  # He et al. 2015
+        rng=plan.seed,
+        dtype=plan.dtype,
+    )
+
+
+def _multi_layer(plan: Plan) -> Network:
+    from zerokara.models import MultiLayerNetExtend
+
+    return MultiLayerNetExtend(
+        math.prod(plan.image_shape),
+        [plan.hidden] * plan.depth,
+        plan.classes,
+        use_dropout=plan.dropout > 0,
+        dropout_ratio=plan.dropout,
         rng=plan.seed,
         dtype=plan.dtype,
     )
@@ -99,6 +116,7 @@ def _deep_conv(plan: Plan) -> Network:
 # Sizes, optimizers and epochs as in the book (4.5.2, 7.5 and 8.1).
 NETS = {
     "two-layer": Net(_two_layer, flatten=True, hidden=50),
+    "multi-layer": Net(_multi_layer, flatten=True, hidden=50, deep=True),
     "simple-conv": Net(_simple_conv, flatten=False, hidden=100, optimizer="Adam", epochs=20),
     "deep-conv": Net(_deep_conv, flatten=False, hidden=50, optimizer="Adam", epochs=20),
 }

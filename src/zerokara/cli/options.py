@@ -30,6 +30,8 @@ class Options:
     net: str
     data_dir: str | None = None
     hidden: int | None = None
+    depth: int | None = None
+    dropout: float | None = None
     epochs: int | None = None
     steps: int | None = None
     batch_size: int | None = None
@@ -43,6 +45,7 @@ class Options:
     sampling: str = "shuffle"
     augment: str | None = None
     validation: float | None = None
+    validation_seed: int | None = None
     patience: int | None = None
     seed: int = 0
     dtype: str = "float32"
@@ -58,6 +61,13 @@ class Options:
         known, choice = datasets.data_set(self.data), nets.net(self.net)
         _one_of("--sampling", self.sampling, SAMPLINGS)
         _one_of("--dtype", self.dtype, DTYPES)
+        for name, value in (("--depth", self.depth), ("--dropout", self.dropout)):
+            if value is not None and not choice.deep:
+                raise ArgumentError(f"{name} is not for --net {self.net}; take --net multi-layer")
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise ArgumentError(f"--dropout must be from 0 to below 1, got {self.dropout}")
+        if self.validation_seed is not None and self.validation is None:
+            raise ArgumentError("--validation-seed draws what --validation keeps out; give both")
         epochs, steps = self.epochs, self.steps
         if epochs is not None and steps is not None:
             raise ArgumentError("--epochs and --steps both say how long to train; give one of them")

@@ -33,6 +33,14 @@ def train(
             help="Neurons in a hidden layer.  [default: as suits the network]",
         ),
     ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(min=1, max=1000, metavar="N", help="Hidden layers of multi-layer, 1 or more."),
+    ] = None,
+    dropout: Annotated[
+        float | None,
+        typer.Option(metavar="RATIO", help="Dropout after each hidden layer of multi-layer."),
+    ] = None,
     epochs: Annotated[
         int | None,
         typer.Option(
@@ -106,6 +114,10 @@ def train(
             metavar="SHARE", help="Keep this share of the training data out, to judge by."
         ),
     ] = None,
+    validation_seed: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Of the share kept out.  [default: --seed]"),
+    ] = None,
     patience: Annotated[
         int | None,
         typer.Option(
@@ -169,6 +181,8 @@ def train(
                 data_dir=data_dir and os.path.abspath(data_dir),
                 net=net,
                 hidden=hidden,
+                depth=depth,
+                dropout=dropout,
                 epochs=epochs,
                 steps=steps,
                 batch_size=batch_size,
@@ -181,6 +195,7 @@ def train(
                 accumulate=accumulate,
                 augment=augment,
                 validation=validation,
+                validation_seed=validation_seed,
                 patience=patience,
                 sampling=sampling,
                 seed=seed,

@@ -70,8 +70,14 @@ def taken_up(folder: Path, given: set[str], epochs: int | None, steps: int | Non
 
 
 def _load(options: Options) -> tuple[PixelSplits, Network]:
-    known, choice = datasets.data_set(options.data), nets.net(options.net)
+    choice = nets.net(options.net)
     splits = datasets.load(options.data, flatten=choice.flatten, root=options.data_dir)
+    return splits, network_of(options)
+
+
+def network_of(options: Options) -> Network:
+    """The network that filled options ask for."""
+    known, choice = datasets.data_set(options.data), nets.net(options.net)
     plan = nets.Plan(
         image_shape=(known.side, known.side),
         classes=len(known.classes),
@@ -79,8 +85,10 @@ def _load(options: Options) -> tuple[PixelSplits, Network]:
         weight_init_std=known.weight_init_std,
         seed=options.seed,
         dtype=options.dtype,
+        depth=options.depth or 1,
+        dropout=options.dropout or 0.0,
     )
-    return splits, choice.build(plan)
+    return choice.build(plan)
 
 
 def _write_config(
@@ -111,12 +119,18 @@ def _train(options: Options, folder: Path, splits: PixelSplits, network: Network
     from zerokara.cli.progress import progress
     from zerokara.training.fit import fit
 
+    train: tuple[Any, Any] = splits[0]
+    validation: tuple[Any, Any] | float | None = options.validation
+    if options.validation is not None and options.validation_seed is not None:
+        from zerokara.search.samples import split
+
+        train, validation = split(train, options.validation, options.validation_seed)
     with progress() as shown:
         history = fit(
             network,
-            splits[0],
+            train,
             test=splits[1],
-            validation=options.validation,
+            validation=validation,
             optimizer=options.rule(),
             batch_size=options.batch_size or 100,
             accumulate=options.accumulate,
