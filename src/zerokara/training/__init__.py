@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from zerokara.training.callbacks import Callback
 from zerokara.training.history import History
+from zerokara.training.tensorboard import TensorBoard
 
-__all__ = ["Callback", "History"]
+__all__ = ["Callback", "History", "TensorBoard"]

@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from zerokara.errors import DataError
+from zerokara.errors import DataError, MissingExtraError
 from zerokara.files import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 
 @dataclass
@@ -94,6 +95,34 @@ class History:
         from zerokara.draw.plots import plot_history
 
         return plot_history(self, path)
+
+    def to_pandas(self) -> DataFrame:
+        """One row an epoch: its steps, its mean loss, and the accuracies that were measured.
+
+        Columns ``steps`` (done at its end), ``loss`` and, where measured, ``train_accuracy``,
+        ``test_accuracy``, ``validation_loss``, ``validation_accuracy``; the index ``epoch`` counts
+        from 1. The losses of single steps are ``pandas.Series(history.loss)``.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise MissingExtraError(
+                "to_pandas needs pandas: pip install 'zerokara[pandas]' (or pip install pandas)"
+            ) from None
+        size = self.steps_per_epoch
+        ends = [min(size * (epoch + 1), self.steps) for epoch in range(self.epochs)]
+        parts = [self.loss[size * i : end] for i, end in enumerate(ends)]
+        columns: dict[str, list[Any]] = {
+            "steps": ends,
+            "loss": [math.fsum(part) / len(part) if part else math.nan for part in parts],
+        }
+        for name in ("train_accuracy", "test_accuracy", "validation_loss", "validation_accuracy"):
+            if getattr(self, name):
+                columns[name] = getattr(self, name)
+        return pandas.DataFrame(columns, index=pandas.RangeIndex(1, self.epochs + 1, name="epoch"))
 
     def __repr__(self) -> str:
         parts = [f"{self.steps} steps", f"{self.epochs} epochs", f"{self.seconds:.1f} s"]
