@@ -58,7 +58,7 @@ doctor: $(VENV)/dev.stamp ## prove the gradient doctor: planted defects, 10,000 
 # report has to come past pytest's capture.
 SANITIZE := build/sanitize
 SANITIZED := $(wildcard tests/test_native*.py) $(addprefix tests/engine/test_engine_, \
-  images.py kernels.py maths.py nonfinite.py predict.py python_layers.py)
+  curves.py images.py kernels.py maths.py nonfinite.py norm.py predict.py python_layers.py)
 sanitize: $(VENV)/dev.stamp ## run the native tests under the address and undefined-behaviour sanitizers
 	@$(CXX) -print-file-name=libasan.so | grep -q / || { \
 	  echo "make sanitize: $(CXX) has no libasan.so; use g++ (CXX=g++) with its sanitizer library"; exit 1; }
@@ -115,7 +115,7 @@ peers: $(BENCH)/peers.stamp ## hold our networks against PyTorch and scikit-lear
 
 # Every script leaves the figures of a full run in benchmarks/results and in the pages; those of
 # a quick one, which only shows that the scripts and every peer still work, go to build/bench.
-BENCHMARKS := run busy scaling memory
+BENCHMARKS := run dropout busy scaling memory
 bench: $(BENCH)/peers.stamp ## time us and the peers, about 20 minutes (installs them; keep the machine idle)
 	for each in $(BENCHMARKS); do $(BENCH)/bin/python benchmarks/$$each.py || exit 1; done
 
@@ -151,7 +151,7 @@ $(PURE)/app.stamp: $(PURE)/made.stamp $(SETUP)
 $(VENV)/dev.stamp $(PURE)/dev.stamp: %/dev.stamp: pyproject.toml | %/app.stamp
 	$(@D)/bin/python $(PIP) $$($(PYTHON) -c 'import tomllib; \
 	  extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
-	  print(*[r for e in ("dev", "plots", "images") for r in extras[e] if "[" not in r])')
+	  print(*[r for e in ("dev", "plots", "images", "search", "sklearn", "onnx", "tensorboard", "pandas") for r in extras[e] if "[" not in r])')
 	@touch $@
 
 # Timed as users have it, so not editable, and installed again after each change.

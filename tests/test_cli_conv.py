@@ -12,7 +12,8 @@ import pytest
 import zerokara as zk
 from zerokara.cli import main, nets
 
-FILES = {"model.safetensors", "history.json", "config.json", "curve.png", "filters.png", "maps.png"}
+ALWAYS = {"model.safetensors", "checkpoint.safetensors", "history.json", "config.json"}
+FILES = ALWAYS | {"curve.png", "filters.png", "maps.png"}
 
 
 @pytest.mark.parametrize(
@@ -51,8 +52,9 @@ def test_defaults_are_the_books() -> None:
     plan = nets.Plan((28, 28), 10, 100, 0.01, 0, np.float32)
     simple = nets.net("simple-conv").build(plan)
     assert np.array_equal(simple.flat_params, zk.models.SimpleConvNet().flat_params)
-    assert [net.epochs for net in nets.NETS.values()] == [None, 20, 20]
-    assert [net.optimizer for net in nets.NETS.values()] == ["SGD", "Adam", "Adam"]
+    asked = {name: (net.epochs, net.optimizer) for name, net in nets.NETS.items()}
+    assert asked["two-layer"] == asked["multi-layer"] == (None, "SGD")
+    assert asked["simple-conv"] == asked["deep-conv"] == (20, "Adam")
 
 
 def test_without_matplotlib_training_goes_on(
@@ -62,7 +64,5 @@ def test_without_matplotlib_training_goes_on(
     run = tmp_path / "run"
     words = ["train", "digits", "--net", "simple-conv", "--steps", "3", "--out", str(run)]
     assert main(words) == 0
-    assert {path.name for path in run.iterdir()} == {
-        *("model.safetensors", "history.json", "config.json")
-    }
+    assert {path.name for path in run.iterdir()} == ALWAYS
     assert "pip install" in capsys.readouterr().err

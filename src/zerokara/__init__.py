@@ -51,7 +51,7 @@ from zerokara.optimizers import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, R
 from zerokara.sequential import Sequential
 
 if TYPE_CHECKING:
-    from zerokara import data
+    from zerokara import data, interop, search, training
     from zerokara.check.diagnose import diagnose
     from zerokara.check.gradcheck import gradcheck
     from zerokara.draw.explain import explain
@@ -73,8 +73,11 @@ _LAZY = {
     "find_lr": "zerokara.training.find_lr",
     "fit": "zerokara.training.fit",
     "gradcheck": "zerokara.check.gradcheck",
+    "interop": "zerokara.interop",
     "load": "zerokara.interop.safetensors",
     "save": "zerokara.interop.safetensors",
+    "search": "zerokara.search",
+    "training": "zerokara.training",
 }
 
 __all__ = [
@@ -134,10 +137,13 @@ __all__ = [
     "functions",
     "gradcheck",
     "gradient",
+    "interop",
     "load",
     "models",
     "save",
     "schedules",
+    "search",
+    "training",
 ]
 
 

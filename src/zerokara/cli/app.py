@@ -11,16 +11,23 @@ from typing import Annotated, Any
 import typer
 
 from zerokara._version import __version__
+from zerokara.cli.book import book
 from zerokara.cli.check import check
 from zerokara.cli.draw import draw
+from zerokara.cli.export import export
+from zerokara.cli.figures import figures
 from zerokara.cli.info import info
 from zerokara.cli.predict import predict
+from zerokara.cli.search import search
 from zerokara.cli.train import train
 from zerokara.errors import ZerokaraError
 
 BAD_INPUT = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 BROKEN_PIPE = 141  # 128 + SIGPIPE
+
+# Behind a script's name, all options are the script's.
+AFTER_IT_ALL_ITS_OWN = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 app = typer.Typer(
     name="zerokara",
@@ -31,9 +38,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(train)
+app.command()(search)
 app.command()(predict)
 app.command()(check)
 app.command()(draw)
+app.command()(figures)
+app.command()(export)
+app.command(context_settings=AFTER_IT_ALL_ITS_OWN)(book)
 app.command()(info)
 
 
