@@ -115,7 +115,7 @@ peers: $(BENCH)/peers.stamp ## hold our networks against PyTorch and scikit-lear
 
 # Every script leaves the figures of a full run in benchmarks/results and in the pages; those of
 # a quick one, which only shows that the scripts and every peer still work, go to build/bench.
-BENCHMARKS := run dropout busy scaling memory
+BENCHMARKS := run dropout busy scaling memory sklearn_accuracy
 bench: $(BENCH)/peers.stamp ## time us and the peers, about 30 minutes (installs them; keep the machine idle)
 	for each in $(BENCHMARKS); do $(BENCH)/bin/python benchmarks/$$each.py || exit 1; done
 
