@@ -16,7 +16,7 @@ SHAPES: dict[str, tuple[int, list[int], int, Any]] = {
     "clipped": (100, [65, 31], 37, lambda: zk.Momentum(0.1, clip_norm=0.01, weight_decay=1e-3)),
     "wide": (256, [512, 512], 32, zk.Adam),
     "wide, few rows": (512, [512], 5, lambda: zk.AdaGrad(0.01)),
-    "wide, one row": (512, [700], 1, lambda: zk.SGD(0.01)),
+    "wide, one row": (512, [2100], 1, lambda: zk.SGD(0.01)),
     "images": (144, [], 30, zk.Adam),
     "images, few": (144, [], 2, lambda: zk.SGD(0.01, clip_norm=0.1)),
     "normalized": (60, [40, 70], 50, lambda: zk.SGD(0.05)),
