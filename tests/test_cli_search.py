@@ -172,8 +172,13 @@ def test_a_missing_extra_is_one_line(tmp_path, monkeypatch, capsys):
 def test_ctrl_c_says_how_to_go_on(tmp_path, workers):
     path = os.pathsep.join(map(os.path.abspath, filter(None, sys.path)))
     words = ["search", "--trials", "4", "--epochs", "300", "--no-prune", "--workers", workers]
+    # Under a runner that ignores SIGINT, Python would not turn it into KeyboardInterrupt.
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from zerokara.cli import main; sys.exit(main())"
+    )
     process = subprocess.Popen(
-        [sys.executable, "-m", "zerokara", *words, "--out", "here"],
+        [sys.executable, "-c", code, *words, "--out", "here"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": path},
         stdout=subprocess.PIPE,
