@@ -20,6 +20,9 @@ BUILD_NEEDS = $$($(PYTHON) -c 'import tomllib; \
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
+# JOBS processes share the cores: a BLAS in each of them with a thread for every core makes all wait.
+test slow doctor pure: export OPENBLAS_NUM_THREADS ?= 1
+
 .PHONY: help train test check format real slow doctor sanitize neon pure peers bench bench-quick clean
 .DELETE_ON_ERROR:
 

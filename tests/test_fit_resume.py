@@ -14,6 +14,7 @@ import pytest
 from resume_cases import CASES, Gone, Leave, Nap, images, net, remains, train
 
 import zerokara as zk
+from zerokara import native
 from zerokara.errors import ArgumentError
 from zerokara.training import Callback
 from zerokara.training.checkpoint import NAME, read_checkpoint
@@ -201,6 +202,8 @@ zk.fit(net, (x, t), test=test, optimizer=rule, batch_size=256, epochs=4, augment
 """
 
 
+@pytest.mark.native
+@pytest.mark.skipif(not native.available, reason="NumPy's BLAS may cut a product by its threads")
 def test_other_numbers_of_threads_go_on_to_the_same_bits(tmp_path: Path) -> None:
     path = os.pathsep.join(map(os.path.abspath, filter(None, sys.path)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -58,11 +59,17 @@ def weight_of(net: Network, t: Array, sample_weight: Array | None = None) -> flo
 def _blocks(net: Network, samples: Samples, rows: Indices | None) -> Iterator[tuple[Array, Array]]:
     """Scores and targets; all at once where there are no rows to be gathered."""
     if rows is None:
-        yield net.predict(samples.inputs), samples.t
+        yield _scores(net, samples.inputs), samples.t
         return
     for start in range(0, len(rows), BLOCK):
         feeds, t = samples.draw(rows[start : start + BLOCK])
-        yield net.predict(feeds), t
+        yield _scores(net, feeds), t
+
+
+def _scores(net: Network, x: Any) -> Array:
+    # A network whose parameters ran away is told by its loss, with the core and without it.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return net.predict(x)
 
 
 def _loss(net: Network) -> Loss:
