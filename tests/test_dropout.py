@@ -31,13 +31,21 @@ def test_the_noise_is_philox_as_documented() -> None:
     assert philox((0, 0, 0, 0), (0, 0)) == [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]
     assert philox((M,) * 4, (M, M)) == [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]
     seed, passes, ratio = 2**63 + 12345, 2**40 + 7, 0.3
-    kept = kept_entries(seed, passes, (3, 5, 9), ratio).reshape(3, 45)
-    for i in range(3):
-        for j in range(45):
-            group, word, lane = j // 32, j % 32 // 8, j % 8
-            counter = (8 * group + lane, i, passes & M, passes >> 32)
-            number = philox(counter, (seed & M, seed >> 32))[word]
-            assert kept[i, j] == (number >= round(ratio * 2**32)), (i, j)
+
+    def number(i: int, j: int) -> int:
+        half = []
+        for first_block in (0, 2**31):
+            counter = (first_block + j // 64 * 8 + j % 8, i, passes & M, passes >> 32)
+            word = philox(counter, (seed & M, seed >> 32))[j % 64 // 16]
+            half.append(word >> 16 if j % 16 < 8 else word & 0xFFFF)
+        return half[0] << 16 | half[1]
+
+    ratios = [ratio, *((number(2, 70) + more) / 2**32 for more in (0, 1))]
+    for share in ratios:
+        kept = kept_entries(seed, passes, (3, 5, 17), share).reshape(3, 85)
+        for i in range(3):
+            for j in range(85):
+                assert kept[i, j] == (number(i, j) >= round(share * 2**32)), (i, j)
 
 
 @given(st.floats(0, 0.99), st.integers(0, 2**64 - 1), st.booleans())

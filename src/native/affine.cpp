@@ -147,15 +147,25 @@ void affine(const AffineForward<T>& op, i64 row, i64 row_end, i64 column, i64 co
     }
 }
 
-// dx = dx * act'(y) on columns [j, j + width).
+// dx = dx * factor * noise * act'(y) on columns [j, j + width). Where there is noise, or no activation,
+// the factor is 1.
 template <class T, Activation act>
 void turn_back(const AffineBackward<T>& op, i64 row, i64 row_end, i64 j, i64 width) {
-    if constexpr (act != Activation::none) {
+    if (op.noise != nullptr) {
+        for (i64 i = row; i < row_end; ++i) {
+            T* dx = op.dx + i * op.dx_row + j;
+            const T* noise = op.noise + i * op.noise_row + j;
+            const T* y = act == Activation::none ? noise : op.y + i * op.y_row + j;
+            for (i64 c = 0; c < width; c += kLanes<T>)
+                store(dx + c, activate_back<T, act>(load(dx + c) * load(noise + c), load(y + c)));
+        }
+    } else if constexpr (act != Activation::none) {
+        const Vector<T> factor = splat(op.factor);
         for (i64 i = row; i < row_end; ++i) {
             T* dx = op.dx + i * op.dx_row + j;
             const T* y = op.y + i * op.y_row + j;
             for (i64 c = 0; c < width; c += kLanes<T>)
-                store(dx + c, activate_back<T, act>(load(dx + c), load(y + c)));
+                store(dx + c, activate_back<T, act>(load(dx + c) * factor, load(y + c)));
         }
     }
 }

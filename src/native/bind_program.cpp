@@ -274,9 +274,10 @@ void def_program(nb::module_& m, const char* name) {
     type.def("affine", [](Self& s, i64 layer, i64 input, i64 output, int act, i64 norm) {
         s.program.affine(layer, input, output, static_cast<Activation>(act), norm);
     }, "layer"_a, "input"_a, "output"_a, "act"_a, "norm"_a);
-    type.def("affine_back", [](Self& s, i64 layer, i64 dout, i64 dx, i64 output, int act) {
-        s.program.affine_back(layer, dout, dx, output, static_cast<Activation>(act));
-    }, "layer"_a, "dout"_a, "dx"_a, "output"_a, "act"_a);
+    type.def("affine_back", [](Self& s, i64 layer, i64 dout, i64 dx, i64 output, i64 noise, int act,
+                               double factor) {
+        s.program.affine_back(layer, dout, dx, output, noise, static_cast<Activation>(act), factor);
+    }, "layer"_a, "dout"_a, "dx"_a, "output"_a, "noise"_a, "act"_a, "factor"_a);
     type.def("elementwise", [](Self& s, int kind, i64 a, i64 b, i64 out, int act, int curve,
                                 double parameter) {
         s.program.elementwise(static_cast<typename Program::Elementwise>(kind), a, b, out,

@@ -5,26 +5,68 @@
 namespace zk::ZK_ISA {
 namespace {
 
+// The blocks that give the lower 16 bits.
+constexpr std::uint32_t kLower = 1u << 31;
+
+// Numbers that are drawn before the first of them is used.
+constexpr i64 kAhead = 4 * kGroup;
+
+// Whether any of these numbers of 16 bits is `least`, so that the lower bits decide.
 template <class T>
-void dropout(const DropoutRows<T>& op, i64 row, i64 row_end) {
+inline bool any_tied(const std::uint32_t* upper, i64 count, std::int32_t least) {
+    Bits<T> ties{};
+    for (i64 k = 0; k < count; k += kLanes<T>) ties |= load_halves<T>(upper + k) == least;
+    std::uint64_t parts[sizeof ties / 8], all = 0;
+    std::memcpy(parts, &ties, sizeof ties);
+    for (const std::uint64_t part : parts) all |= part;
+    return all != 0;
+}
+
+// What stands in `count` columns from j on. `lower` may be null where no number is tied.
+// Rows are padded to whole vectors, so the last one may reach past the end.
+template <class T, bool keep>
+inline void drop(const DropoutRows<T>& op, i64 row, i64 j, i64 count, const std::uint32_t* upper,
+                 const std::uint32_t* lower) {
+    const T* const x = op.x + row * op.x_row + j;
+    T* const kept = keep ? op.noise + row * op.noise_row + j : nullptr;
+    T* const out = op.out + row * op.out_row + j;
+    const auto least = static_cast<std::int32_t>(op.least >> 16);
+    const auto least_lower = static_cast<std::int32_t>(op.least & 0xffffu);
+    const Vector<T> factor = splat(op.factor), zero = splat(T(0));
+    for (i64 k = 0; k < count; k += kLanes<T>) {
+        const Bits<T> u = load_halves<T>(upper + k);
+        Bits<T> stays = u > least;
+        if (lower != nullptr) stays |= (u == least) & (load_halves<T>(lower + k) >= least_lower);
+        const Vector<T> noise = stays ? factor : zero;
+        if constexpr (keep) store(kept + k, noise);
+        store(out + k, load(x + k) * noise);
+    }
+}
+
+template <class T, bool keep>
+void dropout_rows(const DropoutRows<T>& op, i64 row, i64 row_end) {
     const Philox random(op.seed, op.pass);
-    alignas(64) std::uint32_t words[kGroup];
+    alignas(64) std::uint32_t upper[kAhead], lower[kAhead];
     for (i64 i = row; i < row_end; ++i) {
-        const T* const x = op.x + i * op.x_row;
-        T* const kept = op.noise + i * op.noise_row;
-        T* const out = op.out + i * op.out_row;
-        for (i64 j = 0; j < op.columns; j += kGroup) {
-            random.draw(static_cast<std::uint64_t>(i), static_cast<std::uint32_t>(j / 4), words);
-            // Rows are padded to whole vectors, so the last group stops at its last one.
-            const i64 end = op.columns - j < kGroup ? op.columns - j : kGroup;
-            for (i64 k = 0; k < end; k += kLanes<T>) {
-                const Bits<T> stays = at_least<T>(words + k, op.least);
-                const Vector<T> factor = stays ? splat(op.factor) : splat(T(0));
-                store(kept + j + k, factor);
-                store(out + j + k, load(x + j + k) * factor);
-            }
+        for (i64 j = 0; j < op.columns; j += kAhead) {
+            const i64 count = op.columns - j < kAhead ? op.columns - j : kAhead;
+            const auto draw = [&](std::uint32_t first_block, std::uint32_t* halves) {
+                for (i64 k = 0; k < count; k += kGroup)
+                    random.draw(static_cast<std::uint64_t>(i),
+                                first_block + static_cast<std::uint32_t>((j + k) / 8), halves + k);
+            };
+            draw(0, upper);
+            const bool tied = any_tied<T>(upper, count, static_cast<std::int32_t>(op.least >> 16));
+            if (tied) draw(kLower, lower);
+            drop<T, keep>(op, i, j, count, upper, tied ? lower : nullptr);
         }
     }
+}
+
+template <class T>
+void dropout(const DropoutRows<T>& op, i64 row, i64 row_end) {
+    if (op.noise != nullptr) dropout_rows<T, true>(op, row, row_end);
+    else dropout_rows<T, false>(op, row, row_end);
 }
 
 }  // namespace

@@ -52,7 +52,8 @@ struct AffineForward {
     Activation act;
 };
 
-// dx = (dy W^T) * act'(y), where y is the output that dx is the gradient of before its activation;
+// dx = (dy W^T) * factor * noise * act'(y), where y is the output that dx is the gradient of before its
+// activation, and `noise` what dropout, or a product, multiplied that output by (null: nothing);
 // `packed` is W^T in panels (pack_backward).
 template <class T>
 struct AffineBackward {
@@ -64,8 +65,11 @@ struct AffineBackward {
     i64 dx_row;
     const T* y;
     i64 y_row;
+    const T* noise;
+    i64 noise_row;
     i64 inputs, outputs;
     Activation act;
+    T factor;
 };
 
 // What the gradients of W and b are made of.
@@ -111,7 +115,8 @@ struct Elementwise {
     T parameter;
 };
 
-// out = x * noise, with noise `factor` or, where a word of layers/dropout.py's is below `least`, 0.
+// out = x * noise, with noise `factor` or, where a number of layers/dropout.py's is below `least`, 0.
+// `noise` may be null: then it is not kept. `out` may be `x`.
 template <class T>
 struct DropoutRows {
     const T* x;

@@ -1,4 +1,4 @@
-// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): random words as
+// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): random bits as
 // a function of a key and a counter, eight blocks of four words side by side.
 // Compiled once per instruction set; include it only from such files.
 #pragma once
@@ -8,10 +8,11 @@
 namespace zk::ZK_ISA {
 
 typedef std::uint64_t Words __attribute__((vector_size(kVectorBytes)));  // 32 bits count in each
+typedef std::uint32_t Lanes __attribute__((vector_size(kVectorBytes)));
 typedef std::uint32_t Halves __attribute__((vector_size(kVectorBytes / 2)));
 constexpr int kWords = kVectorBytes / 8;
 constexpr int kBlocks = 8;             // side by side
-constexpr int kGroup = 4 * kBlocks;    // words of these
+constexpr int kGroup = 8 * kBlocks;    // halves of their words
 constexpr int kRounds = 10;
 
 // The product of the low halves; what stands in the high ones is not read.
@@ -42,62 +43,82 @@ public:
         }
     }
 
-    // The words of blocks block .. block + 7 of a sample: their first words, their second ones, ...
+    // The halves of the words of blocks block .. block + 7 of a sample, in the order of
+    // layers/dropout.py: of all first words the upper ones, then the lower ones, ...
     void draw(std::uint64_t sample, std::uint32_t block, std::uint32_t* to) const {
         constexpr int parts = kBlocks / kWords;
-        Words x0[parts], x1[parts], x2[parts], x3[parts];
+        Words x[4][parts];  // the four words of each block
         for (int p = 0; p < parts; ++p) {
-            x0[p] = lanes_ + (block + static_cast<std::uint32_t>(p * kWords));
-            x1[p] = Words{} + sample;
-            x2[p] = Words{} + (pass_ & 0xffffffffu);
-            x3[p] = Words{} + (pass_ >> 32);
+            x[0][p] = lanes_ + (block + static_cast<std::uint32_t>(p * kWords));
+            x[1][p] = Words{} + sample;
+            x[2][p] = Words{} + (pass_ & 0xffffffffu);
+            x[3][p] = Words{} + (pass_ >> 32);
         }
         const Words m0 = Words{} + 0xD2511F53u, m1 = Words{} + 0xCD9E8D57u;
+#pragma GCC unroll 10
         for (int round = 0; round < kRounds; ++round) {
             for (int p = 0; p < parts; ++p) {
-                const Words a = multiply_low(m0, x0[p]), b = multiply_low(m1, x2[p]);
-                x0[p] = (b >> 32) ^ x1[p] ^ key0_[round];
-                x2[p] = (a >> 32) ^ x3[p] ^ key1_[round];
-                x1[p] = b;
-                x3[p] = a;
+                const Words a = multiply_low(m0, x[0][p]), b = multiply_low(m1, x[2][p]);
+                x[0][p] = (b >> 32) ^ (x[1][p] ^ key0_[round]);
+                x[2][p] = (a >> 32) ^ (x[3][p] ^ key1_[round]);
+                x[1][p] = b;
+                x[3][p] = a;
             }
         }
-        for (int p = 0; p < parts; ++p) {
-            put(to + p * kWords, x0[p]);
-            put(to + kBlocks + p * kWords, x1[p]);
-            put(to + 2 * kBlocks + p * kWords, x2[p]);
-            put(to + 3 * kBlocks + p * kWords, x3[p]);
-        }
+        constexpr int step = 2;  // vectors of 64-bit lanes that make one of 32-bit lanes
+        for (int i = 0; i < 4 * parts; i += step)
+            put(to, i * kWords, x[i / parts][i % parts], x[(i + 1) / parts][(i + 1) % parts]);
     }
 
 private:
-    static void put(std::uint32_t* to, Words words) {
-        const Halves low = __builtin_convertvector(words, Halves);
-        std::memcpy(to, &low, sizeof low);
+    // The words from number `place` on, counted word by word and then block by block. Whole vectors
+    // are stored, as they will be loaded: a load of what two stores have just written waits long.
+    static void put(std::uint32_t* to, int place, Words first, Words second) {
+        const Lanes a = (Lanes)first, b = (Lanes)second;
+#if defined(__AVX512F__)
+        const Lanes words = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22,
+                                                    24, 26, 28, 30);
+        const Lanes upper = words >> 16, lower = words & 0xffffu;
+        store_lanes(to + 2 * place, __builtin_shufflevector(upper, lower, 0, 1, 2, 3, 4, 5, 6, 7,
+                                                            16, 17, 18, 19, 20, 21, 22, 23));
+        store_lanes(to + 2 * place + 16,
+                    __builtin_shufflevector(upper, lower, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26,
+                                            27, 28, 29, 30, 31));
+#else
+#if defined(__AVX2__)
+        const Lanes words = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+#else
+        const Lanes words = __builtin_shufflevector(a, b, 0, 2, 4, 6);
+#endif
+        std::uint32_t* const upper = to + place / kBlocks * 2 * kBlocks + place % kBlocks;
+        store_lanes(upper, words >> 16);
+        store_lanes(upper + kBlocks, words & 0xffffu);
+#endif
     }
+
+    static void store_lanes(std::uint32_t* to, Lanes lanes) { std::memcpy(to, &lanes, sizeof lanes); }
 
     std::uint64_t pass_;
     Words lanes_{};
     Words key0_[kRounds], key1_[kRounds];
 };
 
-// In each lane, whether words[lane] >= least.
+// As many numbers of 16 bits as T has lanes, each in one.
 template <class T>
-inline Bits<T> at_least(const std::uint32_t* words, std::uint32_t least);
+inline Bits<T> load_halves(const std::uint32_t* from);
 
 template <>
-inline Bits<float> at_least<float>(const std::uint32_t* words, std::uint32_t least) {
-    typedef std::uint32_t Lanes __attribute__((vector_size(kVectorBytes)));
-    Lanes w;
-    std::memcpy(&w, words, sizeof w);
-    return (Bits<float>)(w >= least);
+inline Bits<float> load_halves<float>(const std::uint32_t* from) {
+    Bits<float> lanes;
+    std::memcpy(&lanes, from, sizeof lanes);
+    return lanes;
 }
 
 template <>
-inline Bits<double> at_least<double>(const std::uint32_t* words, std::uint32_t least) {
-    Halves w;
-    std::memcpy(&w, words, sizeof w);
-    return (Bits<double>)(__builtin_convertvector(w, Words) >= std::uint64_t{least});
+inline Bits<double> load_halves<double>(const std::uint32_t* from) {
+    Halves lanes;
+    std::memcpy(&lanes, from, sizeof lanes);
+    return __builtin_convertvector(lanes, Bits<double>);
 }
 
 }  // namespace zk::ZK_ISA

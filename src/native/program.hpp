@@ -72,13 +72,15 @@ public:
     i64 layer(i64 weights, i64 bias, i64 inputs, i64 outputs, i64 input, bool needs_back);
     void gather(i64 source, i64 to, bool may_alias);
     void affine(i64 layer, i64 input, i64 output, Activation act, i64 norm);
-    void affine_back(i64 layer, i64 dout, i64 dx, i64 output, Activation act);
+    void affine_back(i64 layer, i64 dout, i64 dx, i64 output, i64 noise, Activation act,
+                     double factor);
     void elementwise(Elementwise kind, i64 a, i64 b, i64 out, Activation act, Curve curve,
                      double parameter);
     void loss(LossKind kind, i64 scores, i64 gradient);
     void call(i64 id);                        // back to the caller, all rows at once
     // Dropout's noise is that of layers/dropout.py; `state` is its (seed, passes), which is counted
-    // up at each step. Null: inference, where all numbers are multiplied by `factor`.
+    // up at each step. Null: inference, where all numbers are multiplied by `factor`. A `noise` of -1
+    // is not kept; `out` may be `x`.
     void dropout(i64 x, i64 out, i64 noise, double ratio, double factor, std::uint64_t* state);
 
     // Batch normalization of all rows at once, in a segment of columns. The running values are the
@@ -157,7 +159,7 @@ private:
     struct Filters { i64 conv, first, end; };
     struct Gather { i64 source, to; bool may_alias; i64 offset, row; };
     struct Affine { i64 layer, input, output; Activation act; i64 norm; };
-    struct AffineBack { i64 layer, dout, dx, output; Activation act; };
+    struct AffineBack { i64 layer, dout, dx, output, noise; Activation act; T factor; };
     struct Entrywise {
         Elementwise kind;
         i64 a, b, out;

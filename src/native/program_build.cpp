@@ -65,10 +65,11 @@ void Program<T>::affine(i64 layer, i64 input, i64 output, Activation act, i64 no
 }
 
 template <class T>
-void Program<T>::affine_back(i64 layer, i64 dout, i64 dx, i64 output, Activation act) {
+void Program<T>::affine_back(i64 layer, i64 dout, i64 dx, i64 output, i64 noise,
+                             Activation act, double factor) {
     const Layer& of = layers_.at(static_cast<std::size_t>(layer));
     flops_a_row_ += 2.0 * static_cast<double>(of.inputs) * static_cast<double>(of.outputs);
-    add_op(AffineBack{layer, dout, dx, output, act});
+    add_op(AffineBack{layer, dout, dx, output, noise, act, static_cast<T>(factor)});
 }
 
 template <class T>

@@ -34,7 +34,8 @@ void Program<T>::run_dropout(const Dropout& op, i64 row, i64 row_end) {
             for (i64 c = 0; c < to.columns; ++c) to.sample(r)[c] = from.sample(r)[c] * factor;
         return;
     }
-    const Slot& noise = at(op.noise);
+    const Slot none{};
+    const Slot& noise = op.noise < 0 ? none : at(op.noise);
     const auto least = static_cast<std::uint32_t>(
         std::min(std::nearbyint(op.ratio * 4294967296.0), 4294967295.0));
     math_.dropout({from.data, from.row, noise.data, noise.row, to.data, to.row, to.columns, factor,

@@ -196,6 +196,7 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
         const Layer& l = layers_[static_cast<std::size_t>(b->layer)];
         const Slot none{};
         const Slot& y = b->output < 0 ? none : at(b->output);
+        const Slot& noise = b->noise < 0 ? none : at(b->noise);
         const AffineBackward<T> call{at(b->dout).data,
                                      at(b->dout).row,
                                      buffers_.params + l.weights,
@@ -204,9 +205,12 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
                                      at(b->dx).row,
                                      y.data,
                                      y.row,
+                                     noise.data,
+                                     noise.row,
                                      l.inputs,
                                      l.outputs,
-                                     b->act};
+                                     b->act,
+                                     b->factor};
         math_.affine_back(call, row, row_end, column, column_end < 0 ? l.inputs : column_end,
                           batch.few);
     } else if (const Entrywise* e = std::get_if<Entrywise>(&op)) {

@@ -27,15 +27,27 @@ inline void check_philox() {
     expect(philox_word(most, most, ones, ones, 3) == 0x6D5451FDu, "philox of ones, word 3");
 }
 
+// The 32 bits of an entry, as layers/dropout.py has them.
+inline std::uint32_t dropout_bits(i64 entry, std::uint32_t sample, std::uint64_t pass,
+                                  std::uint64_t seed) {
+    const auto block = static_cast<std::uint32_t>(entry / 64 * 8 + entry % 8);
+    const int word = static_cast<int>(entry % 64 / 16);
+    const int shift = entry % 16 < 8 ? 16 : 0;
+    const std::uint32_t upper = philox_word(block, sample, pass, seed, word) >> shift & 0xffffu;
+    return upper << 16 | (philox_word(block + (1u << 31), sample, pass, seed, word) >> shift & 0xffffu);
+}
+
 template <class T>
 void check_dropout(const Math<T>& math) {
-    for (const i64 columns : {1, 3, 8, 31, 32, 33, 100, 130}) {
+    const std::uint64_t seed = 0x123456789ABCDEF0u, pass = (std::uint64_t{7} << 32) + 9;
+    // The number of an entry itself, and the next one, are told from it by their lower bits alone.
+    const std::uint32_t one = dropout_bits(2, 3, pass, seed), other = dropout_bits(90, 4, pass, seed);
+    for (const std::uint32_t least : {0u, 0x60000000u, one, one + 1, other, other + 1, ~0u})
+    for (const i64 columns : {1, 3, 8, 31, 63, 64, 65, 100, 130}) {
         const i64 rows = 5, from = 2;
         Rows<T> x(rows, columns), noise(rows, columns), out(rows, columns);
         x.at(3, columns - 1) = static_cast<T>(INFINITY);
         Rows<T> x0 = x, noise0 = noise, out0 = out;
-        const std::uint64_t seed = 0x123456789ABCDEF0u, pass = (std::uint64_t{7} << 32) + 9;
-        const std::uint32_t least = 0x60000000u;
         const T factor = T(1.6);
         math.dropout({&x.at(0, 0), x.row, &noise.at(0, 0), noise.row, &out.at(0, 0), out.row,
                       columns, factor, least, seed, pass}, from, rows);
@@ -47,12 +59,15 @@ void check_dropout(const Math<T>& math) {
                        where + ": a row that was not asked for");
                 continue;
             }
-            const auto block = static_cast<std::uint32_t>(j / 32 * 8 + j % 8);
-            const std::uint32_t word = philox_word(block, static_cast<std::uint32_t>(i), pass, seed,
-                                                   static_cast<int>(j % 32 / 8));
-            const T want = word >= least ? factor : T(0);
+            const std::uint32_t bits = dropout_bits(j, static_cast<std::uint32_t>(i), pass, seed);
+            const T want = bits >= least ? factor : T(0);
             expect(noise.at(i, j) == want, where + ": noise");
             close(double(out.at(i, j)), double(x.at(i, j) * want), 0, where);
         }
+        math.dropout({&x.at(0, 0), x.row, nullptr, 0, &x.at(0, 0), x.row, columns, factor, least,
+                      seed, pass}, from, rows);
+        for (i64 i = from; i < rows; ++i)
+            expect(!std::memcmp(&x.at(i, 0), &out.at(i, 0), sizeof(T) * static_cast<std::size_t>(columns)),
+                   "dropout in place");
     }
 }

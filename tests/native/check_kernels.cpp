@@ -162,8 +162,12 @@ void check_affine(const Math<T>& math, const Shape& s) {
             close(double(y.at(i, j)), activated(act, sum), tolerance, name("affine", s, number, few));
         }
         Rows<T> dx(s.rows, s.inputs), dx_cut(s.rows, s.inputs), out(s.rows, s.inputs);
-        AffineBackward<T> turn{&dy.at(0, 0), dy.row, &w.at(0),   back.data(), &dx.at(0, 0), dx.row,
-                               &out.at(0, 0), out.row, s.inputs, s.outputs,   act};
+        Rows<T> noise(s.rows, s.inputs);
+        const T scale = act == Activation::relu && s.inputs % 3 == 0 ? T(1.25) : T(1);
+        const bool noisy = scale == T(1) && (s.rows + s.inputs) % 2 == 0;
+        AffineBackward<T> turn{&dy.at(0, 0), dy.row, &w.at(0), back.data(), &dx.at(0, 0), dx.row,
+                               &out.at(0, 0), out.row, noisy ? &noise.at(0, 0) : nullptr,
+                               noise.row, s.inputs, s.outputs, act, scale};
         math.affine_back(turn, 0, s.rows, 0, s.inputs, few);
         turn.dx = &dx_cut.at(0, 0);
         in_two(s.rows, 1, [&](i64 i, i64 i_end) {
@@ -177,6 +181,8 @@ void check_affine(const Math<T>& math, const Shape& s) {
                 const double term = double(dy.at(i, j)) * double(w.at(k * s.outputs + j));
                 sum += term, size += std::fabs(term);
             }
+            sum *= double(scale), size *= double(scale);
+            if (noisy) sum *= double(noise.at(i, k)), size *= std::fabs(double(noise.at(i, k)));
             const double tolerance = kEps<T> * double(s.outputs + 8) * (size + 1);
             close(double(dx.at(i, k)), sum * slope(act, double(out.at(i, k))), tolerance,
                   name("affine_back", s, number, few));

@@ -90,7 +90,8 @@ def assemble(net: Network, plan: Plan, state: list[Array]) -> Any:
             y = -1 if kernel.y is None else numbers[kernel.y]
             act = ACTIVATIONS[kernel.activation]
             dout, dx = numbers[kernel.dout], numbers[kernel.dx]
-            program.affine_back(layers[kernel.layer], dout, dx, y, act)
+            noise = -1 if kernel.noise is None else numbers[kernel.noise]
+            program.affine_back(layers[kernel.layer], dout, dx, y, noise, act, kernel.factor)
         elif isinstance(kernel, Entrywise):
             b = -1 if kernel.b is None else numbers[kernel.b]
             act = ACTIVATIONS.get(kernel.activation, 0)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import fields
 from typing import TypeAlias
 
-from zerokara.engine.image_kernels import Correlate, CorrelateBack, PoolBack
+from zerokara.engine.image_kernels import Correlate, CorrelateBack, Dropout, PoolBack
 from zerokara.engine.norm_kernels import Normalize, Rescale
 from zerokara.engine.program import Affine, AffineBack, Entrywise, Kernel, Plan, Slot
 
@@ -29,6 +30,21 @@ def affine_then_activation(first: Kernel, second: Kernel) -> Kernel | None:
     return None
 
 
+def back_then_noise(first: Kernel, second: Kernel) -> Kernel | None:
+    """Dropout's noise is applied to a tile of dout W^T while it is near."""
+    if (
+        isinstance(first, AffineBack)
+        and first.y is None
+        and first.noise is None
+        and isinstance(second, Entrywise)
+        and second.kind == "multiply"
+        and second.a is first.dx
+        and second.b is not first.dx
+    ):
+        return AffineBack(first.layer, first.dout, second.out, noise=second.b)
+    return None
+
+
 def back_then_activation(first: Kernel, second: Kernel) -> Kernel | None:
     """The activation's gradient is applied to a tile of dout W^T while it is in registers."""
     if (
@@ -38,7 +54,8 @@ def back_then_activation(first: Kernel, second: Kernel) -> Kernel | None:
         and second.kind == "activate_back"
         and second.a is first.dx
     ):
-        return AffineBack(first.layer, first.dout, second.out, second.b, second.activation)
+        by = (second.b, second.activation, first.noise)
+        return AffineBack(first.layer, first.dout, second.out, *by)
     return None
 
 
@@ -97,6 +114,7 @@ def image_back_then_activation(first: Kernel, second: Kernel) -> Kernel | None:
 
 PATTERNS: list[Pattern] = [
     affine_then_activation,
+    back_then_noise,
     back_then_activation,
     product_then_rescale,
     normalize_then_activation,
@@ -110,6 +128,30 @@ def fuse(plan: Plan) -> None:
     """Apply every pattern wherever it fits, until none does."""
     while _fuse_once(plan):
         pass
+    for kernel in plan.kernels:
+        if isinstance(kernel, Dropout) and kernel.noise is not None:
+            _drop_in_place(plan, kernel)
+
+
+def _drop_in_place(plan: Plan, dropout: Dropout) -> None:
+    """Behind ReLU, what was dropped is told by its output, 0, as what ReLU stopped is.
+
+    Neither lets a gradient through; so the noise need not be kept, nor ReLU's own output.
+    """
+    users = [k for k in plan.kernels if dropout.noise in k.reads()]
+    readers = [k for k in plan.kernels if dropout.x in k.reads()]
+    if len(users) != 1 or not isinstance(users[0], AffineBack) or _uses(plan)[dropout.x] != 2:
+        return
+    back, x, out = users[0], dropout.x, dropout.out
+    if back.activation != "relu" or back.y is not x or readers != [dropout, back]:
+        return
+    for kernel in plan.kernels:
+        for each in fields(kernel):
+            if getattr(kernel, each.name) is x:
+                setattr(kernel, each.name, out)
+    dropout.noise = back.noise = None
+    back.factor = dropout.factor
+    plan.fused.append(f"{dropout.name} in place; its noise and {back.activation}'")
 
 
 def _fuse_once(plan: Plan) -> bool:

@@ -171,12 +171,12 @@ class PoolBack(Kernel):
 
 @dataclass(eq=False)
 class Dropout(Kernel):
-    """x times noise, which is 0 or `factor`; without noise, x times `factor`."""
+    """x times noise, which is 0 or `factor`; without a state, in inference, x times `factor`."""
 
     name: str
     x: Slot
     out: Slot
-    noise: Slot | None
+    noise: Slot | None  #: where the noise is kept, if anyone needs it
     ratio: float
     factor: float
     state: Array | None  #: the layer's own (seed, passes), counted up at each step
@@ -188,5 +188,5 @@ class Dropout(Kernel):
         return [self.out] if self.noise is None else [self.out, self.noise]
 
     def words(self) -> str:
-        by = f"{self.factor:.4g}" if self.noise is None else f"noise of {self.ratio:g} zeros"
+        by = f"{self.factor:.4g}" if self.state is None else f"noise of {self.ratio:g} zeros"
         return f"{self.name}: {self.x.name} times {by} -> {self.out.name}"

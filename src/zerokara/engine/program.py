@@ -111,23 +111,30 @@ class Affine(Kernel):
 
 @dataclass(eq=False)
 class AffineBack(Kernel):
-    """dx = dout W^T, times the gradient of the activation whose output was `y`."""
+    """dx = dout W^T, times dropout's noise, times the gradient of the activation with output `y`.
+
+    Behind ReLU the output of dropout, as `y`, and its factor do for both.
+    """
 
     layer: AffineUse
     dout: Slot
     dx: Slot
     y: Slot | None = None
     activation: str = "none"
+    noise: Slot | None = None
+    factor: float = 1.0
 
     def reads(self) -> list[Slot]:
-        return [self.dout] if self.y is None else [self.dout, self.y]
+        return [slot for slot in (self.dout, self.noise, self.y) if slot is not None]
 
     def writes(self) -> list[Slot]:
         return [self.dx]
 
     def words(self) -> str:
         use = self.layer
-        fused = "" if self.y is None else f" x {self.activation}'({self.y.name})"
+        fused = "" if self.noise is None else f" x {self.noise.name}"
+        fused += "" if self.factor == 1 else f" x {self.factor:.4g}"
+        fused += "" if self.y is None else f" x {self.activation}'({self.y.name})"
         return (
             f"{use.name}: {self.dout.name} x W^T({use.outputs}, {use.inputs}){fused}"
             f" -> {self.dx.name}"

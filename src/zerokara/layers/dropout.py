@@ -91,16 +91,28 @@ class Dropout(Layer):
 def kept_entries(seed: int, passes: int, shape: Shape, ratio: float) -> npt.NDArray[np.bool_]:
     """Which entries stay: a function of its arguments, with nothing carried from call to call.
 
-    Each entry has a word u of Philox4x32-10 (Salmon et al. 2011) and stays where
-    u >= ratio * 2**32. The key is the seed, low half first, the counter (block, sample, low half
-    and high half of passes). Entries of a sample, in C order, lie in groups of 32: the first words
-    of eight blocks, then their second words, and so on, so that a machine with vectors computes
-    the eight side by side.
+    Each entry has a number u of 32 bits and stays where u >= ratio * 2**32. Its bits are halves of
+    words of Philox4x32-10 (Salmon et al. 2011), whose key is the seed, low half first, and whose
+    counter is (block, sample, low half and high half of passes). Entries of a sample, in C order,
+    lie in groups of 64, which eight blocks share so that a machine with vectors computes them side
+    by side: the high halves of their first words, the low halves of those, the high halves of their
+    second words, and so on. That gives the upper 16 bits of u. The lower 16 are drawn alike, by
+    blocks with numbers 2**31 higher; one entry in 65,536 needs them, so a kernel seldom does.
     """
     samples, entries = shape[0], int(np.prod(shape[1:], dtype=np.int64))
-    groups = -(-entries // 32)
+    groups = -(-entries // 64)
     blocks, sample = np.arange(8 * groups), np.arange(samples)[:, np.newaxis]
-    words = philox((blocks, sample, *halves(passes)), halves(seed))
-    in_order = words.reshape(samples, groups, 8, 4).swapaxes(2, 3).reshape(samples, -1)
+
+    def halves_in_order(first_block: int) -> Array:
+        words = philox((first_block + blocks, sample, *halves(passes)), halves(seed))
+        high_and_low = np.stack([words >> np.uint64(16), words & np.uint64(0xFFFF)], axis=-1)
+        by_block = high_and_low.reshape(samples, groups, 8, 8)
+        return by_block.swapaxes(2, 3).reshape(samples, -1)[:, :entries]
+
+    u = halves_in_order(0) << np.uint64(16) | halves_in_order(LOWER)
     least = min(round(ratio * 2**32), 2**32 - 1)
-    return np.asarray(in_order[:, :entries].reshape(shape) >= least)
+    return np.asarray(u >= least).reshape(shape)
+
+
+LOWER = 2**31
+"""The first block of those that the lower bits come from."""
