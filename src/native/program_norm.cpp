@@ -11,7 +11,7 @@ namespace zk {
 namespace {
 
 // Numbers of a task: fewer are not worth handing out.
-constexpr i64 kNumbers = 32768;
+constexpr i64 kNumbers = 4096;
 
 }  // namespace
 
