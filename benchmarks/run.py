@@ -24,6 +24,7 @@ from peers import PEERS
 
 THREADS = (1, 2)
 QUICK_PEERS = tuple(name for name in PEERS if name not in ("torch-compile", "tinygrad-jit"))
+QUICK_THREADS = (2,)
 QUICK_SECONDS = 0.02
 LEAST_GAIN = 1.5  # of the peak by a second thread; less where another program has a core
 
@@ -81,7 +82,7 @@ def measure(
     with Crew() as crew:
         for name in names:
             if PEERS[name].takes(task):
-                for threads in THREADS:
+                for threads in QUICK_THREADS if quick else THREADS:
                     crew.add(Worker(name, threads, folder), task, expected)
         for place in range(rounds):
             for label, took in crew.round(blocks, seconds).items():

