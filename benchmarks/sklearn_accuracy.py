@@ -3,8 +3,9 @@
 python benchmarks/sklearn_accuracy.py [--quick] [--rounds N] [--tasks NAMES] [--strict]
 
 Both have the same hidden layers, the same data in float32 and the same choice of optimizers,
-learning rates and batch sizes, to which scikit-learn's L-BFGS comes; each keeps what is fastest for
-it. A round has a seed of its own.
+learning rates and batch sizes. To these comes what one of them alone has: schedules of ours, whose
+rate falls to nothing by the last epoch; scikit-learn's L-BFGS and its 'invscaling' rates. Each
+keeps what is fastest for it. A round has a seed of its own.
 In it each library first finds, with one thread, how many epochs bring it to the accuracy. Then
 whole calls of `fit`, of so many epochs, take turns, with one thread and with two; the better of
 these counts for each library. A figure is the median over rounds.
@@ -64,11 +65,18 @@ class Way:
     optimizer: str  #: 'adam', 'nesterov', or scikit-learn's 'lbfgs'
     lr: float = 0.0
     batch_size: int = 0
+    schedule: str = ""  #: 'one-cycle' or 'cosine' of ours, or scikit-learn's 'invscaling'
 
     def __str__(self) -> str:
         if self.optimizer == "lbfgs":
             return "lbfgs"
-        return f"{self.optimizer}, lr {self.lr:g}, batch {self.batch_size}"
+        given = [self.optimizer, f"lr {self.lr:g}", f"batch {self.batch_size}", self.schedule]
+        return ", ".join(filter(None, given))
+
+    @property
+    def ends_where_it_was_told(self) -> bool:
+        """Whether one more epoch needs a training from the beginning."""
+        return self.optimizer == "lbfgs" or self.schedule in SCHEDULES
 
 
 SHARED = (
@@ -78,7 +86,22 @@ SHARED = (
     Way("nesterov", 0.1, 200),
     Way("nesterov", 0.05, 50),
 )
-WAYS = {OURS: SHARED, THEIRS: (*SHARED, Way("lbfgs"))}
+SCHEDULES = {"one-cycle": zk.schedules.OneCycle(), "cosine": zk.schedules.Cosine()}
+WAYS = {
+    OURS: (
+        *SHARED,
+        Way("nesterov", 0.1, 50, "cosine"),
+        Way("nesterov", 0.1, 100, "one-cycle"),
+        Way("nesterov", 0.2, 200, "one-cycle"),
+        Way("adam", 0.01, 200, "one-cycle"),
+    ),
+    THEIRS: (
+        *SHARED,
+        Way("lbfgs"),
+        Way("nesterov", 0.1, 200, "invscaling"),
+        Way("nesterov", 0.5, 200, "invscaling"),
+    ),
+}
 
 
 def main() -> None:
@@ -174,8 +197,9 @@ def stages(
     name: str, way: Way, case: Case, x: Any, t: Any, seed: int
 ) -> Iterator[tuple[int, float, Any]]:
     """(epochs made, seconds of training, the model) after one epoch after another."""
-    if way.optimizer == "lbfgs":  # it cannot go on, so each number needs a fit of its own
-        for count in range(5, case.most_epochs, 5):
+    if way.ends_where_it_was_told:
+        each = 5 if way.optimizer == "lbfgs" else 1
+        for count in range(each, case.most_epochs, each):
             yield count, *timed_fit(make(name, way, case, count, seed), x, t)
         return
     model, took = make(name, way, case, case.most_epochs, seed), 0.0
@@ -216,6 +240,7 @@ def make(name: str, way: Way, case: Case, epochs: int, seed: int) -> Any:
             optimizer=way.optimizer,
             lr=way.lr,
             batch_size=way.batch_size,
+            schedule=SCHEDULES.get(way.schedule),
             epochs=epochs,
             random_state=seed,
         )
@@ -229,6 +254,7 @@ def make(name: str, way: Way, case: Case, epochs: int, seed: int) -> Any:
     if way.optimizer == "lbfgs":
         return MLPClassifier(case.hidden, solver="lbfgs", **shared)
     shared |= {"learning_rate_init": way.lr, "batch_size": way.batch_size}
+    shared |= {"learning_rate": way.schedule or "constant"}
     return MLPClassifier(case.hidden, solver="adam" if way.optimizer == "adam" else "sgd", **shared)
 
 
