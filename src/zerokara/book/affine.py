@@ -135,7 +135,7 @@ class AffinePrograms:
         program.segment(ROWS)
         program.gather(0, x, False)
         program.gather(1, dout, False)
-        program.affine_back(layer, dout, dx, -1, 0)
+        program.affine_back(layer, dout, dx, -1, -1, 0, 1.0)
         program.gradient(layer, dout)
         program.result(dx)
         return program
