@@ -127,9 +127,10 @@ def plot_pair(result: Result, first: str, second: str, path: Path | None = None)
             label="the best",
         )
         axes.legend(frameon=False)
-    for set_scale, name in ((axes.set_xscale, first), (axes.set_yscale, second)):
-        if _spread([trial.params[name] for trial in found]):
-            set_scale("log")
+    for axis, name in ((axes.xaxis, first), (axes.yaxis, second)):
+        values = [trial.params[name] for trial in found]
+        if _spread(values):
+            _powers(axis, values)
     figure.colorbar(points, ax=axes, label="validation accuracy", format=_percent())
     axes.set_xlabel(first)
     axes.set_ylabel(second)
@@ -252,7 +253,18 @@ def _scale(axes: Axes, values: Sequence[Any]) -> None:
     elif whole:
         _whole_numbers(axes)
     elif _spread(values):
-        axes.set_xscale("log")
+        _powers(axes.xaxis, values)
+
+
+def _powers(axis: Any, values: Sequence[Any]) -> None:
+    """A logarithmic scale; where few powers of ten would be on it, plain numbers at 1, 2 and 5."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    if max(values) < 30 * min(values):
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _percent() -> Any:

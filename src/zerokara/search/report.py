@@ -27,6 +27,7 @@ th, td { text-align: right; padding: 0.15rem 0.7rem; border-bottom: 1px solid #d
 th:nth-child(2), td:nth-child(2) { text-align: left }
 table.facts th, table.facts td { text-align: left }
 pre { background: #f4f4f4; padding: 0.6rem; overflow-x: auto }
+.wide { overflow-x: auto }
 .pruned, .diverged, .failed, .unfinished { color: #767676 }
 """
 
@@ -191,7 +192,13 @@ def _table(result: Result) -> list[str]:
         for word in ("trial", "state", "accuracy", *names, "epochs", "seconds", "seed")
     )
     rows = [_row(trial, names) for trial in (*result.ranked, *others)]
-    return ["<h2>All trials</h2>", "<table>", f"<tr>{head}</tr>", *rows, "</table>"]
+    return [
+        "<h2>All trials</h2>",
+        '<div class="wide"><table>',
+        f"<tr>{head}</tr>",
+        *rows,
+        "</table></div>",
+    ]
 
 
 def _row(trial: Tried, names: list[str]) -> str:
