@@ -8,9 +8,6 @@ namespace {
 // The blocks that give the lower 16 bits.
 constexpr std::uint32_t kLower = 1u << 31;
 
-// Numbers that are drawn before the first of them is used.
-constexpr i64 kAhead = 4 * kGroup;
-
 // Whether any of these numbers of 16 bits is `least`, so that the lower bits decide.
 template <class T>
 inline bool any_tied(const std::uint32_t* upper, i64 count, std::int32_t least) {
@@ -46,18 +43,15 @@ inline void drop(const DropoutRows<T>& op, i64 row, i64 j, i64 count, const std:
 template <class T, bool keep>
 void dropout_rows(const DropoutRows<T>& op, i64 row, i64 row_end) {
     const Philox random(op.seed, op.pass);
-    alignas(64) std::uint32_t upper[kAhead], lower[kAhead];
+    alignas(64) std::uint32_t upper[kGroup], lower[kGroup];
     for (i64 i = row; i < row_end; ++i) {
-        for (i64 j = 0; j < op.columns; j += kAhead) {
-            const i64 count = op.columns - j < kAhead ? op.columns - j : kAhead;
-            const auto draw = [&](std::uint32_t first_block, std::uint32_t* halves) {
-                for (i64 k = 0; k < count; k += kGroup)
-                    random.draw(static_cast<std::uint64_t>(i),
-                                first_block + static_cast<std::uint32_t>((j + k) / 8), halves + k);
-            };
-            draw(0, upper);
+        const auto sample = static_cast<std::uint64_t>(i);
+        for (i64 j = 0; j < op.columns; j += kGroup) {
+            const i64 count = op.columns - j < kGroup ? op.columns - j : kGroup;
+            const auto block = static_cast<std::uint32_t>(j / 8);
+            random.draw(sample, block, upper);
             const bool tied = any_tied<T>(upper, count, static_cast<std::int32_t>(op.least >> 16));
-            if (tied) draw(kLower, lower);
+            if (tied) random.draw(sample, block + kLower, lower);
             drop<T, keep>(op, i, j, count, upper, tied ? lower : nullptr);
         }
     }

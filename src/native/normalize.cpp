@@ -52,7 +52,8 @@ inline void each_block(i64 column, i64 column_end, F&& f) {
 template <class T, Activation act, int vectors>
 void normalize_block(const Normalize<T>& op, i64 column) {
     const Vector<T> count = splat(static_cast<T>(op.places.rows * op.places.height * op.places.width));
-    Vector<T> mean[vectors] = {}, scale[vectors] = {}, gamma[vectors], beta[vectors];
+    Vector<T> mean[vectors] = {}, squares[vectors] = {};
+    Vector<T> scale[vectors], gamma[vectors], beta[vectors];
     if (op.own) {
         each_place(op.places, [&](i64 r, i64 y, i64 x) {
             const T* const from = at(op.x, r, y, x) + column;
@@ -63,7 +64,7 @@ void normalize_block(const Normalize<T>& op, i64 column) {
             const T* const from = at(op.x, r, y, x) + column;
             for (int v = 0; v < vectors; ++v) {
                 const Vector<T> away = load(from + v * kLanes<T>) - mean[v];
-                scale[v] += away * away;
+                squares[v] += away * away;
             }
         });
     }
@@ -71,7 +72,7 @@ void normalize_block(const Normalize<T>& op, i64 column) {
         const i64 c = column + v * kLanes<T>, left = op.columns - c;
         Vector<T> variance;
         if (op.own) {
-            variance = scale[v] / count;
+            variance = squares[v] / count;
             follow(op.running_mean + c, mean[v], op.keep, op.take, left);
             follow(op.running_variance + c, variance, op.keep, op.take, left);
         } else {
