@@ -70,23 +70,26 @@ inline void tile(const Correlation<T>& op, const Place* at, i64 j, const Part& p
             panel += width;
         }
     }
-    const bool relu = part.last && op.act == Activation::relu;
+    // Each question is asked once for all sums, which stay in their registers.
+    const auto each = [&](auto&& change) {
 #pragma GCC unroll 8
-    for (int r = 0; r < rows; ++r) {
+        for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 2
-        for (int v = 0; v < vectors; ++v) {
-            const i64 c = j + v * kLanes<T>;
-            Vector<T> value = sum[r][v];
-            if (part.last && op.scale != nullptr) value = value * load(op.scale + c);
-            if (part.last && op.bias != nullptr) value = value + load(op.bias + c);
-            if (relu) {
-                value = op.y == nullptr ? activate<T, Activation::relu>(value)
-                                        : activate_back<T, Activation::relu>(
-                                              value, load(op.y + at[r].y + c));
-            }
-            store(op.out + at[r].to + c, value);
-        }
+            for (int v = 0; v < vectors; ++v) change(sum[r][v], r, j + v * kLanes<T>);
+    };
+    if (part.last && op.scale != nullptr)
+        each([&](Vector<T>& value, int, i64 c) { value = value * load(op.scale + c); });
+    if (part.last && op.bias != nullptr)
+        each([&](Vector<T>& value, int, i64 c) { value = value + load(op.bias + c); });
+    if (part.last && op.act == Activation::relu) {
+        if (op.y == nullptr)
+            each([&](Vector<T>& value, int, i64) { value = activate<T, Activation::relu>(value); });
+        else
+            each([&](Vector<T>& value, int r, i64 c) {
+                value = activate_back<T, Activation::relu>(value, load(op.y + at[r].y + c));
+            });
     }
+    each([&](Vector<T>& value, int r, i64 c) { store(op.out + at[r].to + c, value); });
     if (part.last && op.act != Activation::relu && op.act != Activation::none)
         finish(op, at, rows, j, width);
 }

@@ -87,7 +87,8 @@ struct PoolShape {
 };
 
 // `winner` holds the number of the window's entry that gave the greatest; it may be null forward.
-// Backward, `y` (null: none) is the output of the activation in front, whose gradient is applied.
+// Backward, `y` (null: none) tells the output of the activation in front, whose gradient is applied:
+// where the greatest counts, by the pooled numbers, else by that output itself.
 template <class T>
 struct Pooling {
     Plane<const T> from;  // x, or dy

@@ -48,18 +48,7 @@ void pack_backward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_e
                 const i64 lines = at_most_lanes<T>(rest - v);
                 const T* from = weights + (i + v) * outputs + j;
                 T* out = panel + j * width + v;
-                Vector<T> line[kLanes<T>] = {};
-                if (lines == kLanes<T> && columns == kLanes<T>) {
-#pragma GCC unroll 16
-                    for (int k = 0; k < kLanes<T>; ++k) line[k] = load(from + k * outputs);
-                    turn<T>(line);
-#pragma GCC unroll 16
-                    for (int c = 0; c < kLanes<T>; ++c) store(out + c * width, line[c]);
-                } else {
-                    for (i64 k = 0; k < lines; ++k) line[k] = load_part(from + k * outputs, columns);
-                    turn<T>(line);
-                    for (i64 c = 0; c < columns; ++c) store(out + c * width, line[c]);
-                }
+                turn_square(from, outputs, lines, columns, out, width);
             }
         }
     }

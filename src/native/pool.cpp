@@ -121,14 +121,23 @@ void clear(const PoolShape& s, Plane<T> to) {
             store(to.data + y * to.line + i, Vector<T>{});
 }
 
+// dy of one vector of channels, times the gradient of the activation in front: what the greatest
+// entry of the window was, the pooled number is.
+template <class T, Activation act>
+inline Vector<T> arriving(const Pooling<T>& op, i64 oy, i64 ox, i64 c) {
+    const Vector<T> dy = load(at(op.from, oy, ox) + c);
+    if constexpr (act == Activation::none) return dy;
+    else return activate_back<T, act>(dy, load(at(op.y, oy, ox) + c));
+}
+
 // Windows that overlap, leave gaps or stand on padding: sums on a cleared image.
-template <class T>
+template <class T, Activation act>
 void spread(const PoolShape& s, const Pooling<T>& op) {
     const T count = static_cast<T>(s.size[0] * s.size[1]);
     clear(s, op.to);
     each_place(s, [&](i64 oy, i64 ox, const Inside& rows, const Inside& columns) {
         for (i64 c = 0; c < s.channels; c += kLanes<T>) {
-            const Vector<T> dy = load(at(op.from, oy, ox) + c);
+            const Vector<T> dy = arriving<T, act>(op, oy, ox, c);
             const Vector<T> share = s.greatest ? dy : dy / splat(count);
             const Vector<T> winner =
                 s.greatest ? load(at(op.winner, oy, ox) + c) : Vector<T>{};
@@ -160,17 +169,15 @@ template <class T, Activation act>
 void split(const PoolShape& s, const Pooling<T>& op) {
     for (i64 oy = 0; oy < s.out_height; ++oy) {
         for (i64 ox = 0; ox < s.out_width; ++ox) {
-            const T* const from = at(op.from, oy, ox);
-            const T* const won = at(op.winner, oy, ox);
-            for (i64 i = 0; i < s.size[0]; ++i) {
-                for (i64 j = 0; j < s.size[1]; ++j) {
-                    const i64 y = oy * s.size[0] + i, x = ox * s.size[1] + j;
-                    T* const to = at(op.to, y, x);
-                    const T* const out = act == Activation::none ? to : at(op.y, y, x);
-                    const Vector<T> entry = splat(static_cast<T>(i * s.size[1] + j));
-                    for (i64 c = 0; c < s.channels; c += kLanes<T>) {
-                        const Vector<T> part = load(won + c) == entry ? load(from + c) : splat(T(0));
-                        store(to + c, activate_back<T, act>(part, load(out + c)));
+            T* const to = at(op.to, oy * s.size[0], ox * s.size[1]);
+            for (i64 c = 0; c < s.channels; c += kLanes<T>) {
+                const Vector<T> dy = arriving<T, act>(op, oy, ox, c);
+                const Vector<T> winner = load(at(op.winner, oy, ox) + c);
+                for (i64 i = 0; i < s.size[0]; ++i) {
+                    for (i64 j = 0; j < s.size[1]; ++j) {
+                        const Vector<T> entry = splat(static_cast<T>(i * s.size[1] + j));
+                        store(to + i * op.to.line + j * op.to.pixel + c,
+                              winner == entry ? dy : splat(T(0)));
                     }
                 }
             }
@@ -187,8 +194,10 @@ void pool_back(const PoolShape& s, const Pooling<T>& op) {
     with_activation(op.y.data == nullptr ? Activation::none : op.act, [&]<Activation act>() {
         if (s.greatest && edge_to_edge) {
             split<T, act>(s, op);
+        } else if (s.greatest) {
+            spread<T, act>(s, op);
         } else {
-            spread(s, op);
+            spread<T, Activation::none>(s, op);
             if constexpr (act != Activation::none) turn_back<T, act>(s, op);
         }
     });

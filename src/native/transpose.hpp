@@ -38,25 +38,37 @@ __attribute__((always_inline)) inline void turn(Vector<T> (&line)[kLanes<T>]) {
     }
 }
 
+// A square at the edge, of fewer lines or columns.
+template <class T>
+__attribute__((noinline)) void turn_part(const T* from, i64 from_row, i64 lines, i64 columns, T* to,
+                                         i64 to_row) {
+    Vector<T> line[kLanes<T>];
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes<T>; ++i)
+        line[i] = i < lines ? load_part(from + i * from_row, columns) : Vector<T>{};
+    turn<T>(line);
+#pragma GCC unroll 16
+    for (int j = 0; j < kLanes<T>; ++j) {
+        if (j >= columns) return;
+        if (lines == kLanes<T>) store(to + j * to_row, line[j]);
+        else store_part(to + j * to_row, line[j], lines);
+    }
+}
+
 // to[j * to_row + i] = from[i * from_row + j] for i < lines and j < columns, neither above a
 // vector's lanes; reads and writes nothing beyond.
 template <class T>
 inline void turn_square(const T* from, i64 from_row, i64 lines, i64 columns, T* to, i64 to_row) {
-    Vector<T> line[kLanes<T>] = {};
     if (lines == kLanes<T> && columns == kLanes<T>) {
+        Vector<T> line[kLanes<T>];
 #pragma GCC unroll 16
         for (int i = 0; i < kLanes<T>; ++i) line[i] = load(from + i * from_row);
         turn<T>(line);
 #pragma GCC unroll 16
         for (int j = 0; j < kLanes<T>; ++j) store(to + j * to_row, line[j]);
-        return;
+    } else {
+        turn_part(from, from_row, lines, columns, to, to_row);
     }
-    for (i64 i = 0; i < lines; ++i) line[i] = load_part(from + i * from_row, columns);
-    turn<T>(line);
-    if (lines == kLanes<T>)
-        for (i64 j = 0; j < columns; ++j) store(to + j * to_row, line[j]);
-    else
-        for (i64 j = 0; j < columns; ++j) store_part(to + j * to_row, line[j], lines);
 }
 
 }  // namespace zk::ZK_ISA

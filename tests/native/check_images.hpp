@@ -204,7 +204,8 @@ void check_pool(const Math<T>& math, i64 c, i64 h, i64 w, i64 size, i64 stride, 
     for (T& each : x.data) each = std::round(each * 4);  // ties
     const Activation act = Activation::tanh, none = Activation::none;
     math.images.pool(shape, {x.read(), y.plane(), won.plane(), {nullptr, 0, 0}, none});
-    math.images.pool_back(shape, {dy.read(), dx.plane(), won.plane(), out.read(), act});
+    // The greatest of a window tells the activation's output by itself.
+    math.images.pool_back(shape, {dy.read(), dx.plane(), won.plane(), most ? y.read() : out.read(), act});
     std::vector<double> want(static_cast<std::size_t>(h * w * c));
     for (i64 oy = 0; oy < oh; ++oy)
         for (i64 ox = 0; ox < ow; ++ox)
@@ -221,14 +222,14 @@ void check_pool(const Math<T>& math, i64 c, i64 h, i64 w, i64 size, i64 stride, 
                         want[static_cast<std::size_t>((row * w + column) * c + k)] +=
                             dy.get(oy, ox, k) / area;
                 }
-                if (most) want[static_cast<std::size_t>(at)] += dy.get(oy, ox, k);
+                if (most) want[static_cast<std::size_t>(at)] += dy.get(oy, ox, k) * slope(act, best);
                 close(double(y.at(oy, ox, k)), most ? best : total, 40 * kEps<T>, what);
             }
     for (i64 i = 0; i < h * w * c; ++i) {
         const i64 row = i / c / w, column = i / c % w, k = i % c;
-        close(double(dx.at(row, column, k)),
-              want[static_cast<std::size_t>(i)] * slope(act, out.get(row, column, k)),
-              80 * kEps<T>, what + " back");
+        const double by = most ? 1 : slope(act, out.get(row, column, k));
+        close(double(dx.at(row, column, k)), want[static_cast<std::size_t>(i)] * by, 80 * kEps<T>,
+              what + " back");
     }
     expect(y.border_is_zero() && dx.border_is_zero(), what + ": the border");
 }

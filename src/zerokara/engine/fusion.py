@@ -109,7 +109,14 @@ def image_back_then_activation(first: Kernel, second: Kernel) -> Kernel | None:
         return None
     if isinstance(first, CorrelateBack):
         return CorrelateBack(first.use, first.dout, second.out, second.b, second.activation)
-    return PoolBack(first.pool, first.dout, second.out, second.b, second.activation)
+    y, pool = second.b, first.pool
+    if pool.greatest and y is not pool.x:
+        return None
+    # A gradient only goes to the greatest of a window, and the pooled number is what that was: the
+    # activation's own output, four times as large, need not be kept.
+    return PoolBack(
+        pool, first.dout, second.out, pool.out if pool.greatest else y, second.activation
+    )
 
 
 PATTERNS: list[Pattern] = [
