@@ -36,9 +36,49 @@ void packed_panel(i64 row, i64 row_end, i64 k, i64 k_end, const T* left, i64 lef
     });
 }
 
+// The same for a thin panel, whose columns lie `depth` apart.
+template <class T, int columns>
+void thin_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, const T* left, i64 left_row,
+                const T* panel, T* out, i64 out_row) {
+    constexpr int most = kTileRows * kTileVectors / columns;
+    const i64 whole = k + (k_end - k) / kLanes<T> * kLanes<T>;
+    const auto tile = [&]<int rows>(i64 i) {
+        Vector<T> sum[rows][columns] = {};
+        const auto add = [&](i64 at, auto&& read) {
+            Vector<T> column[columns];
+#pragma GCC unroll 8
+            for (int c = 0; c < columns; ++c) column[c] = read(panel + c * depth + at);
+#pragma GCC unroll 24
+            for (int r = 0; r < rows; ++r) {
+                const Vector<T> one = read(left + (i + r) * left_row + at);
+#pragma GCC unroll 8
+                for (int c = 0; c < columns; ++c) sum[r][c] = fma(one, column[c], sum[r][c]);
+            }
+        };
+        for (i64 at = k; at < whole; at += kLanes<T>) add(at, [](const T* from) { return load(from); });
+        if (whole < k_end)
+            add(whole, [&](const T* from) { return load_part(from, k_end - whole); });
+        for (int r = 0; r < rows; ++r) {
+            T* const to = out + (i + r) * out_row;
+            Vector<T> line{};
+            for (int c = 0; c < columns; ++c) {
+                const T total = sum_lanes<T>(sum[r][c]);
+                line[c] = k > 0 ? to[c] + total : total;
+            }
+            store(to, line);
+        }
+    };
+    for (i64 i = row; i < row_end;) {
+        const i64 take = row_end - i < most ? row_end - i : most;
+        with_rows<most>(static_cast<int>(take), [&]<int rows>() { tile.template operator()<rows>(i); });
+        i += take;
+    }
+}
+
 // The columns [column, column_end) of a product whose B operand is packed, `columns` in all.
-// finish(j, width) is called when the numbers of a panel are complete, and still near.
-template <class T, class Finish>
+// finish(j, width) is called when the numbers of a panel are complete, and still near. The last panel
+// may be thin where `can_be_thin`.
+template <class T, bool can_be_thin, class Finish>
 inline void packed_product(i64 row, i64 row_end, i64 depth, i64 columns, i64 column,
                            i64 column_end, const T* left, i64 left_row, const T* panels, T* out,
                            i64 out_row, Finish&& finish) {
@@ -48,7 +88,12 @@ inline void packed_product(i64 row, i64 row_end, i64 depth, i64 columns, i64 col
         for (i64 j = column; j < column_end; j += kPanel<T>) {
             const bool narrow = columns - j <= kLanes<T>;
             const T* panel = panels + j * depth;
-            if (narrow)
+            if (can_be_thin && is_thin<T>(columns - j, depth))
+                with_thin<T>(columns - j, [&]<int count>() {
+                    thin_panel<T, count>(row, row_end, k, k_end, depth, left, left_row, panel,
+                                         out + j, out_row);
+                });
+            else if (narrow)
                 packed_panel<T, 1>(row, row_end, k, k_end, left, left_row, panel, out + j, out_row);
             else
                 packed_panel<T, kTileVectors>(row, row_end, k, k_end, left, left_row, panel,
@@ -130,19 +175,32 @@ void forward_few(const AffineForward<T>& op, i64 row, i64 row_end, i64 column, i
 }
 
 template <class T>
+void affine_sums(const AffineForward<T>& op, i64 row, i64 row_end) {
+    forward_few(op, row, row_end, 0, op.outputs);
+}
+
+template <class T>
+void finish_columns(const AffineForward<T>& op, i64 row, i64 row_end, i64 j, i64 width) {
+    with_activation(op.act, [&]<Activation act>() {
+        add_bias<T, act>(op, row, row_end, j, width);
+    });
+}
+
+template <class T>
+void finish_affine(const AffineForward<T>& op, i64 row, i64 row_end) {
+    finish_columns(op, row, row_end, 0, op.outputs);
+}
+
+template <class T>
 void affine(const AffineForward<T>& op, i64 row, i64 row_end, i64 column, i64 column_end,
             bool few) {
-    const auto finish = [&](i64 j, i64 width) {
-        with_activation(op.act, [&]<Activation act>() {
-            add_bias<T, act>(op, row, row_end, j, width);
-        });
-    };
+    const auto finish = [&](i64 j, i64 width) { finish_columns(op, row, row_end, j, width); };
     if (few) {
         const i64 end = column_end < op.outputs ? column_end : op.outputs;
         forward_few(op, row, row_end, column, end);
         finish(column, end - column);
     } else {
-        packed_product<T>(row, row_end, op.inputs, op.outputs, column, column_end, op.x, op.x_row,
+        packed_product<T, true>(row, row_end, op.inputs, op.outputs, column, column_end, op.x, op.x_row,
                           op.packed, op.y, op.y_row, finish);
     }
 }
@@ -201,7 +259,7 @@ void affine_back(const AffineBackward<T>& op, i64 row, i64 row_end, i64 column, 
         back_few(op, row, row_end, column, end);
         finish(column, end - column);
     } else {
-        packed_product<T>(row, row_end, op.outputs, op.inputs, column, column_end, op.dy,
+        packed_product<T, false>(row, row_end, op.outputs, op.inputs, column, column_end, op.dy,
                           op.dy_row, op.packed, op.dx, op.dx_row, finish);
     }
 }
@@ -213,6 +271,8 @@ void fill(Math<T>& math) {
     math.tile_rows = kTileRows;
     math.few_rows = 3;
     math.affine = affine<T>;
+    math.affine_sums = affine_sums<T>;
+    math.finish_affine = finish_affine<T>;
     math.affine_back = affine_back<T>;
 }
 

@@ -31,6 +31,50 @@ inline void gradient_tile(const AffineGradient<T>& op, i64 k, i64 j, i64 first, 
     }
 }
 
+// Columns that are too few for a vector: vectors go down dW, along a row of x. The order of the sums
+// is the same.
+template <class T, int columns, int vectors>
+inline void thin_tile(const AffineGradient<T>& op, i64 k, i64 rows, i64 j, i64 first, i64 last, T* out,
+                      i64 out_row) {
+    Vector<T> sum[vectors][columns] = {};
+    const i64 rest = rows - (vectors - 1) * kLanes<T>;  // of the last vector; it may lie at the end
+    const bool whole = rest >= kLanes<T>;
+    const T* x = op.x + first * op.x_row + k;
+    const T* dy = op.dy + first * op.dy_row + j;
+    for (i64 i = first; i < last; ++i, x += op.x_row, dy += op.dy_row) {
+        Vector<T> one[columns];
+#pragma GCC unroll 8
+        for (int c = 0; c < columns; ++c) one[c] = splat(dy[c]);
+#pragma GCC unroll 24
+        for (int v = 0; v < vectors; ++v) {
+            const T* const from = x + v * kLanes<T>;
+            const Vector<T> line = v + 1 < vectors || whole ? load(from) : load_part(from, rest);
+#pragma GCC unroll 8
+            for (int c = 0; c < columns; ++c) sum[v][c] = fma(line, one[c], sum[v][c]);
+        }
+    }
+    for (int v = 0; v < vectors; ++v) {
+        for (int lane = 0; lane < kLanes<T> && v * kLanes<T> + lane < rows; ++lane) {
+            T* const to = out + (v * kLanes<T> + lane) * out_row;
+            for (int c = 0; c < columns; ++c)
+                to[c] = first == 0 ? sum[v][c][lane] : to[c] + sum[v][c][lane];
+        }
+    }
+}
+
+template <class T, int columns>
+void thin_gradient(const AffineGradient<T>& op, i64 row, i64 row_end, i64 j, i64 first, i64 last,
+                   T* out, i64 out_row) {
+    constexpr int most = kTileRows * kTileVectors / columns;
+    for (i64 k = row; k < row_end; k += most * kLanes<T>) {
+        const i64 rows = row_end - k, vectors = (rows + kLanes<T> - 1) / kLanes<T>;
+        with_rows<most>(static_cast<int>(vectors < most ? vectors : most), [&]<int count>() {
+            thin_tile<T, columns, count>(op, k, rows, j, first, last, out + (k - row) * out_row,
+                                         out_row);
+        });
+    }
+}
+
 template <class T>
 void weight_gradient(const AffineGradient<T>& op, i64 row, i64 row_end, i64 column, i64 column_end,
                      T* out, i64 out_row) {
@@ -41,6 +85,13 @@ void weight_gradient(const AffineGradient<T>& op, i64 row, i64 row_end, i64 colu
         const i64 last = first + kBatchBlock < op.rows ? first + kBatchBlock : op.rows;
         for (i64 j = column; j < column_end; j += kPanel<T>) {
             const i64 columns = column_end - j;
+            if (columns <= kLanes<T> / 2) {
+                with_thin<T>(columns, [&]<int count>() {
+                    thin_gradient<T, count>(op, row, row_end, j, first, last, out + (j - column),
+                                            out_row);
+                });
+                continue;
+            }
             const auto run = [&]<int vectors>() {
                 for_tiles<vectors>(row, row_end, [&]<int rows>(i64 k) {
                     gradient_tile<T, rows, vectors>(op, k, j, first, last,

@@ -156,6 +156,9 @@ struct Math {
     // Columns are cut at multiples of `panel`.
     void (*affine)(const AffineForward<T>&, i64 row, i64 row_end, i64 column, i64 column_end,
                    bool few);
+    // The two halves of that for few rows: y = x W, and then y = act(y * scale + b).
+    void (*affine_sums)(const AffineForward<T>&, i64 row, i64 row_end);
+    void (*finish_affine)(const AffineForward<T>&, i64 row, i64 row_end);
     void (*affine_back)(const AffineBackward<T>&, i64 row, i64 row_end, i64 column,
                         i64 column_end, bool few);
     // Rows [row, row_end) and columns of dW, dense with `out_row` between rows; columns as above.

@@ -13,7 +13,8 @@ inline i64 at_most_lanes(i64 count) {
 }
 
 // Panels of W: panel p holds the columns [p * kPanel, ...), row after row. The last one is a single
-// vector wide where that is enough; what it holds beyond W is 0.
+// vector wide where that is enough, and what it holds beyond W is 0; or it is thin, and holds column
+// after column.
 template <class T>
 void pack_forward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_end, i64 column,
                   i64 column_end, T* to) {
@@ -21,6 +22,11 @@ void pack_forward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_en
         const i64 rest = outputs - j;
         const i64 width = rest <= kLanes<T> ? kLanes<T> : kPanel<T>;
         T* panel = to + j * inputs;
+        if (is_thin<T>(rest, inputs)) {
+            for (i64 k = row; k < row_end; ++k)
+                for (i64 c = 0; c < rest; ++c) panel[c * inputs + k] = weights[k * outputs + j + c];
+            continue;
+        }
         for (i64 k = row; k < row_end; ++k) {
             const T* from = weights + k * outputs + j;
             for (i64 v = 0; v < width; v += kLanes<T>) {

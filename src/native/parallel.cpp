@@ -29,7 +29,7 @@ using std::chrono::microseconds;
 
 // How long a helper looks for work before it sleeps: longer than the gap between two phases of a
 // step, shorter than anyone would notice as a busy core.
-constexpr auto kSpin = microseconds(40);
+constexpr auto kSpin = microseconds(80);
 // A wait for one task that is longer than this means that its helper has lost its core.
 constexpr auto kLate = microseconds(300);
 // Helpers are then left out for this many times the wait.

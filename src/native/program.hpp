@@ -245,6 +245,7 @@ private:
     void update_filters(const Filters& filters, const Batch& batch, const Update<T>& step,
                         bool repack);
     void write_filter_gradients(const Filters& filters, i64 rows);
+    void run_few(const AffineForward<T>& op, const Batch& batch);
     void run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, i64 column, i64 column_end);
     bool aliases(const Gather& op, const Batch& batch) const;
     void point_slots(const Batch& batch);

@@ -11,9 +11,11 @@ namespace {
 
 // A product of so much arithmetic is cut by columns when there are too few rows to share out.
 constexpr double kFlopsToCut = 2e5;
-// With few rows W is read but once, and a thread that sleeps must be woken first: at 1 x 4320 x 100
-// two threads took 76 us where one took 59.
-constexpr double kFlopsToCutFew = 2e6;
+// With few rows W is read but once, so a product is cut by its depth, into parts that lie in one
+// piece: of so many numbers of W, and no more than so many. The order of the sums, and so their bits,
+// hangs on nothing else.
+constexpr i64 kPartNumbers = 49152;
+constexpr i64 kMostParts = 32;
 // Chunks of rows a thread: enough that one that is held up holds up little.
 constexpr i64 kChunksPerThread = 2;
 
@@ -103,15 +105,13 @@ void Program<T>::run_columns(const std::vector<Op>& ops, const Batch& batch) {
             const Layer& l = layers_[static_cast<std::size_t>(of)];
             flops = 2.0 * static_cast<double>(batch.rows * l.inputs) * static_cast<double>(l.outputs);
         }
-        if (flops < (batch.few ? kFlopsToCutFew : kFlopsToCut)) {
+        if (flops < kFlopsToCut || (batch.few && std::holds_alternative<Affine>(op))) {
             run_op(op, batch, 0, batch.rows, 0, -1);
             continue;
         }
-        // W as it is stored is fastest in wide strips, and has no panels.
-        const i64 unit = batch.few && std::holds_alternative<Affine>(op) ? math_.lanes : math_.panel;
-        const i64 turns = batch.few ? batch.threads : batch.threads * kChunksPerThread;
-        const i64 units = (columns + unit - 1) / unit;
-        const i64 width = ((units - 1) / turns + 1) * unit;
+        const i64 turns = batch.threads * kChunksPerThread;
+        const i64 units = (columns + math_.panel - 1) / math_.panel;
+        const i64 width = ((units - 1) / turns + 1) * math_.panel;
         parallel_for(batch.threads, (columns + width - 1) / width, [&](i64 i, int) {
             run_op(op, batch, 0, batch.rows, i * width, std::min(columns, (i + 1) * width));
         });
@@ -172,6 +172,29 @@ void Program<T>::run_gather(const Gather& op, const Batch& batch, i64 row, i64 r
     }
 }
 
+// A few rows through one product.
+template <class T>
+void Program<T>::run_few(const AffineForward<T>& op, const Batch& batch) {
+    const i64 rows = batch.rows;
+    const i64 parts = std::clamp(op.inputs * op.outputs / kPartNumbers, i64{1}, kMostParts);
+    if (parts == 1) return math_.affine(op, 0, rows, 0, op.outputs, true);
+    const i64 width = round_up(op.outputs, math_.panel), apart = rows * width;
+    T* const sums = scratch<T>(parts * apart);
+    parallel_for(batch.threads, parts, [&](i64 i, int) {
+        AffineForward<T> part = op;
+        const i64 first = op.inputs * i / parts, end = op.inputs * (i + 1) / parts;
+        part.x += first;
+        part.weights += first * op.outputs;
+        part.inputs = end - first;
+        part.y = sums + i * apart;
+        part.y_row = width;
+        math_.affine_sums(part, 0, rows);
+    });
+    for (i64 r = 0; r < rows; ++r)
+        math_.images.sum_parts(sums + r * width, apart, parts, width, op.y + r * op.y_row);
+    math_.finish_affine(op, 0, rows);
+}
+
 template <class T>
 void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, i64 column,
                         i64 column_end) {
@@ -191,7 +214,8 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
                                     l.inputs,
                                     l.outputs,
                                     a->act};
-        math_.affine(call, row, row_end, column, column_end < 0 ? l.outputs : column_end, batch.few);
+        if (batch.few) run_few(call, batch);
+        else math_.affine(call, row, row_end, column, column_end < 0 ? l.outputs : column_end, false);
     } else if (const AffineBack* b = std::get_if<AffineBack>(&op)) {
         const Layer& l = layers_[static_cast<std::size_t>(b->layer)];
         const Slot none{};

@@ -86,4 +86,18 @@ inline void for_tiles(i64 first, i64 last, F&& f) {
     }
 }
 
+// Columns beyond whole panels that would leave most of a vector idle. They are multiplied the other
+// way round: vectors go down a column of W, or of dW. Where `depth` is summed across at the end, it
+// must be long enough to pay for that.
+template <class T>
+inline bool is_thin(i64 columns, i64 depth) {
+    return columns <= kLanes<T> / 2 && depth >= 8 * kLanes<T>;
+}
+
+// Calls f.operator()<n>() for the number of a thin panel's columns.
+template <class T, class F>
+inline void with_thin(i64 columns, F&& f) {
+    with_rows<kLanes<T> / 2>(static_cast<int>(columns), f);
+}
+
 }  // namespace zk::ZK_ISA
