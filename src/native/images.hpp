@@ -114,6 +114,22 @@ struct Winograd {
     T* scratch;  // winograd_scratch numbers
 };
 
+// A convolution of windows five wide with stride 1, `lines` of them high and `down` apart, by
+// Winograd's way along lines; else as above. W is turned, in 8 planes of panels.
+template <class T>
+struct LineWinograd {
+    Plane<const T> x;
+    const T* panels;
+    const T* bias;   // whole vectors; null: none
+    const T* scale;  // whole vectors; null: none
+    Plane<T> out;
+    Plane<const T> y;
+    i64 lines, down;
+    i64 channels, columns, out_height, out_width;
+    Activation act;
+    T* scratch;  // line_winograd_scratch numbers
+};
+
 // How many numbers a column has: one a row, or in images one a pixel.
 struct Places {
     i64 rows, height, width;
@@ -175,6 +191,8 @@ struct ImageMath {
     void (*correlate)(const Correlation<T>&);
     void (*winograd)(const Winograd<T>&);
     i64 (*winograd_scratch)(i64 channels, i64 columns);
+    void (*line_winograd)(const LineWinograd<T>&);
+    i64 (*line_winograd_scratch)(const LineWinograd<T>&);
     void (*filter_gradient)(const FilterGradient<T>&);
     // to[i] = the parts' sum at i, added in order; parts lie `apart` from each other.
     void (*sum_parts)(const T* parts, i64 apart, i64 count, i64 numbers, T* to);

@@ -140,15 +140,16 @@ private:
         i64 weights, bias, inputs, outputs, input, dout;
         Memory<T> forward_panels, back_panels;
     };
+    // How windows are multiplied: tile by tile, or with fewer products, by squares or along lines.
+    enum class Way { tiles, squares, lines };
     // One convolution: its parameters, their packed form, and its windows.
     struct Conv {
         ConvShape shape;
         i64 weights, bias, x;
         Packing packing, back_packing;
         Memory<T> panels, bias_panel, back_panels, sums;
-        // Where Winograd's way is taken, W is turned instead, in planes of so many numbers.
-        bool turned, back_turned;
-        i64 plane, back_plane;
+        Way way, back_way;
+        i64 plane, back_plane;  // of a W that was turned for Winograd's ways: numbers of one
         Windows windows;
         std::vector<Windows> back;
         std::vector<Run> runs;
@@ -240,7 +241,10 @@ private:
     void pack_turned(const Filters& filters, bool back);
     void correlate_turned(const Conv& conv, const Correlate& op, const Sample& sample);
     void correlate_turned_back(const Conv& conv, const CorrelateBack& op, const Sample& sample);
-    bool can_turn(const ConvShape& shape, i64 channels, i64 columns) const;
+    void by_lines(LineWinograd<T> op);
+    Way way_of(const ConvShape& shape, i64 channels, i64 columns, i64 width) const;
+    static i64 planes_of(Way way);
+    i64 plane_of(Way way, const ConvShape& shape, i64 channels, i64 columns) const;
     const T* filter_sums(const Filters& filters, i64 rows);
     void update_filters(const Filters& filters, const Batch& batch, const Update<T>& step,
                         bool repack);

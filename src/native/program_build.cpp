@@ -104,7 +104,8 @@ i64 Program<T>::packed_size() const {
         total += l.inputs * round_up(l.outputs, math_.panel);
         if (l.back_panels) total += l.outputs * round_up(l.inputs, math_.panel);
     }
-    for (const Conv& c : convs_) total += c.packing.size + (c.back_panels ? c.back_packing.size : 0);
+    for (const Conv& c : convs_)
+        total += planes_of(c.way) * c.plane + (c.back_panels ? planes_of(c.back_way) * c.back_plane : 0);
     return total;
 }
 

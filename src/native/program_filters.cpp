@@ -11,11 +11,11 @@ void Program<T>::pack_filters(const Filters& filters) {
     Conv& c = convs_[static_cast<std::size_t>(filters.conv)];
     const i64 each = static_cast<i64>(c.packing.at.size()) / c.shape.filters;
     const T* const weights = buffers_.params + c.weights;
-    if (c.turned) pack_turned(filters, false);
+    if (c.way != Way::tiles) pack_turned(filters, false);
     else
         for (i64 i = filters.first * each; i < filters.end * each; ++i)
             c.panels[c.packing.at[static_cast<std::size_t>(i)]] = weights[i];
-    if (c.back_turned) {
+    if (c.back_panels && c.back_way != Way::tiles) {
         pack_turned(filters, true);
     } else if (c.back_panels) {
         for (i64 i = filters.first * each; i < filters.end * each; ++i)

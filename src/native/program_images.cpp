@@ -63,10 +63,12 @@ i64 Program<T>::convolution(i64 weights, i64 bias, const ConvShape& shape, i64 x
         throw std::invalid_argument("program: a layer's parameters lie outside the buffer");
     Conv made{shape, weights, bias, x, forward_packing(shape, math_.lanes, math_.panel),
               {}, {nullptr, std::free}, {nullptr, std::free}, {nullptr, std::free},
-              {nullptr, std::free}, false, false, 0, 0, {}, {}, {}, 0, 0, 0, 0};
-    made.turned = can_turn(shape, shape.channels, shape.filters);
-    made.plane = shape.channels * round_up(shape.filters, math_.lanes);
-    made.panels = aligned_zeros<T>(made.turned ? 16 * made.plane : made.packing.size);
+              {nullptr, std::free}, Way::tiles, Way::tiles, 0, 0, {}, {}, {}, 0, 0, 0, 0};
+    made.way = way_of(shape, shape.channels, shape.filters, shape.out_width);
+    made.plane = made.way == Way::tiles
+                     ? made.packing.size
+                     : plane_of(made.way, shape, shape.channels, shape.filters);
+    made.panels = aligned_zeros<T>(planes_of(made.way) * made.plane);
     made.bias_panel = aligned_zeros<T>(round_up(shape.filters, math_.panel));
     convs_.push_back(std::move(made));
     const i64 id = static_cast<i64>(convs_.size()) - 1;
@@ -90,9 +92,11 @@ template <class T>
 void Program<T>::correlate_back(i64 conv, i64 dout, i64 dx, i64 output, Activation act) {
     Conv& c = convs_.at(static_cast<std::size_t>(conv));
     c.back_packing = back_packing(c.shape, math_.lanes, math_.panel);
-    c.back_turned = can_turn(c.shape, c.shape.filters, c.shape.channels);
-    c.back_plane = c.shape.filters * round_up(c.shape.channels, math_.lanes);
-    c.back_panels = aligned_zeros<T>(c.back_turned ? 16 * c.back_plane : c.back_packing.size);
+    c.back_way = way_of(c.shape, c.shape.filters, c.shape.channels, c.shape.width);
+    c.back_plane = c.back_way == Way::tiles
+                       ? c.back_packing.size
+                       : plane_of(c.back_way, c.shape, c.shape.filters, c.shape.channels);
+    c.back_panels = aligned_zeros<T>(planes_of(c.back_way) * c.back_plane);
     c.back = back_windows(c.shape, at(dout).lay, at(dx).lay, at(output < 0 ? dx : output).lay,
                           math_.panel);
     for (const Windows& windows : c.back) check_windows(windows, at(dout));
@@ -168,7 +172,7 @@ void Program<T>::run_image_op(const Op& op, const Batch& batch, const Sample& sa
     const auto reading = [&](i64 id) { return to_read(plane(id, sample)); };
     if (const Correlate* f = std::get_if<Correlate>(&op)) {
         const Conv& c = convs_[static_cast<std::size_t>(f->conv)];
-        if (c.turned) return correlate_turned(c, *f, sample);
+        if (c.way != Way::tiles) return correlate_turned(c, *f, sample);
         const Windows& w = c.windows;
         const T* const bias = f->norm < 0 ? c.bias_panel.get()
                                           : norms_[static_cast<std::size_t>(f->norm)].shift.get();
@@ -178,7 +182,7 @@ void Program<T>::run_image_op(const Op& op, const Batch& batch, const Sample& sa
                                 static_cast<i64>(w.taps.size()), w.depth, c.shape.filters, f->act});
     } else if (const CorrelateBack* b = std::get_if<CorrelateBack>(&op)) {
         const Conv& c = convs_[static_cast<std::size_t>(b->conv)];
-        if (c.back_turned) return correlate_turned_back(c, *b, sample);
+        if (c.back_way != Way::tiles) return correlate_turned_back(c, *b, sample);
         const bool act = b->output >= 0;
         for (const Windows& w : c.back) {
             math_.images.correlate({from(b->dout), c.back_panels.get() + w.start, nullptr, nullptr,

@@ -18,6 +18,7 @@ void fill(Kernels& table) {
     add_pack(table);
     add_pool(table);
     add_winograd(table);
+    add_winograd_lines(table);
 }
 
 }  // namespace zk::ZK_ISA

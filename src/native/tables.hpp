@@ -20,5 +20,6 @@ void add_optimizers(Kernels& table);
 void add_pack(Kernels& table);
 void add_pool(Kernels& table);
 void add_winograd(Kernels& table);
+void add_winograd_lines(Kernels& table);
 
 }  // namespace zk::ZK_ISA

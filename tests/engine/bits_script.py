@@ -19,6 +19,7 @@ SHAPES: dict[str, tuple[int, list[int], int, Any]] = {
     "wide, one row": (512, [2100], 1, lambda: zk.SGD(0.01)),
     "images": (144, [], 30, zk.Adam),
     "images, few": (144, [], 2, lambda: zk.SGD(0.01, clip_norm=0.1)),
+    "images, five wide": (144, [], 30, zk.Adam),
     "normalized": (60, [40, 70], 50, lambda: zk.SGD(0.05)),
     "wide, clipped": (128, [512, 256], 64, lambda: zk.SGD(0.1, clip_norm=0.1)),
 }
@@ -37,6 +38,8 @@ def make(name: str, dtype: Any = np.float32) -> tuple[zk.Network, Any, Any, np.n
     if name.startswith("images"):
         shape = (1, 12, 12)
         layers = [zk.Convolution(17, 3, pad=1), zk.ReLU(), zk.Convolution(30, 3), zk.MaxPool(2)]
+        if name == "images, five wide":
+            layers[0] = zk.Convolution(17, 5, pad=2)
         layers += [zk.Dropout(0.2), zk.Affine(40), zk.ReLU()]
     net = zk.Sequential([*layers, zk.Affine(10)], shape, loss=zk.SoftmaxWithLoss(), dtype=dtype)
     rng = np.random.default_rng(1)

@@ -63,6 +63,17 @@ def one_of_many_channels(rng: np.random.Generator, dtype: Any) -> zk.Network:
     return build(rng, layers, (2, height, width), dtype)
 
 
+def one_of_five_wide(rng: np.random.Generator, dtype: Any) -> zk.Network:
+    """Windows five wide with stride 1, for Winograd's way along lines, forward and back."""
+    between, filters = (int(n) for n in rng.choice([1, 3, 16, 17, 20, 30], 2))
+    high, dilation = int(rng.choice([1, 3, 5, 5])), int(rng.integers(1, 3))
+    pad = (int(rng.integers(0, high)), int(rng.integers(0, 6)))
+    height, width = (int(n) for n in rng.integers(9, 26, 2))
+    five = zk.Convolution(filters, (high, 5), pad=pad, dilation=(dilation, 1))
+    layers: list[Any] = [zk.Convolution(between, 1), pick(rng), five, pick(rng), zk.Flatten()]
+    return build(rng, layers, (1, height, width), dtype)
+
+
 def pick(rng: np.random.Generator) -> zk.layers.Layer:
     kinds = (zk.ReLU, zk.Tanh, zk.Sigmoid, zk.Identity)
     return kinds[int(rng.integers(len(kinds)))]()

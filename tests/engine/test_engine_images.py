@@ -19,6 +19,7 @@ from engine_cases import (
 from image_cases import (
     build,
     one_geometry,
+    one_of_five_wide,
     one_of_many_channels,
     random_conv_net,
     random_images,
@@ -53,7 +54,9 @@ def predicted(net: zk.Network, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("make", "count"), [(one_geometry, 120), (one_of_many_channels, 40)])
+@pytest.mark.parametrize(
+    ("make", "count"), [(one_geometry, 120), (one_of_many_channels, 40), (one_of_five_wide, 40)]
+)
 def test_random_geometries(isa, dtype, make, count, rng):
     """Forward, the gradient of the images and that of the filters, in one step each."""
     compared = asked = 0

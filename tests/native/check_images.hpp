@@ -148,50 +148,7 @@ void check_correlate(const Math<T>& math, i64 c, i64 f, i64 h, i64 w, i64 size, 
     }
 }
 
-template <class T>
-void check_winograd(const Math<T>& math, i64 c, i64 f, i64 oh, i64 ow, Activation act) {
-    const std::string what = geometry("winograd", c, f, oh, ow, 3, 1, 0);
-    Picture<T> x(c, oh + 2, ow + 2, 0, math.lanes), y(f, oh, ow, 1, math.lanes);
-    std::vector<double> w(static_cast<std::size_t>(9 * c * f)), flat(static_cast<std::size_t>(c * f));
-    for (double& each : w) each = random_number();
-    const double g[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
-    std::vector<T> panels;
-    for (int k = 0; k < 16; ++k) {
-        for (i64 i = 0; i < c * f; ++i) {
-            double u = 0;
-            for (int a = 0; a < 9; ++a)
-                u += g[k / 4][a / 3] * g[k % 4][a % 3] * w[static_cast<std::size_t>(a * c * f + i)];
-            flat[static_cast<std::size_t>(i)] = u;
-        }
-        std::vector<T> plane = in_panels(flat, c, f, math);
-        plane.resize(static_cast<std::size_t>(c * up(f, math.lanes)));
-        panels.insert(panels.end(), plane.begin(), plane.end());
-    }
-    std::vector<T> bias(static_cast<std::size_t>(up(f, math.panel)), T(0.25));
-    std::vector<T> scratch(static_cast<std::size_t>(math.images.winograd_scratch(c, f)));
-    Winograd<T> op{x.read(), panels.data(), bias.data(), nullptr, y.plane(), {nullptr, 0, 0}, c, f, oh, ow,
-                   act, scratch.data()};
-    math.images.winograd(op);
-    Picture<T> out(f, oh, ow, 1, math.lanes), turned(f, oh, ow, 1, math.lanes);
-    op.bias = nullptr;
-    op.out = turned.plane();
-    op.y = out.read();
-    math.images.winograd(op);
-    const double tolerance = kEps<T> * static_cast<double>(9 * c + 8) * 8;
-    for (i64 oy = 0; oy < oh; ++oy)
-        for (i64 ox = 0; ox < ow; ++ox)
-            for (i64 j = 0; j < f; ++j) {
-                double total = 0;
-                for (i64 a = 0; a < 9; ++a)
-                    for (i64 ch = 0; ch < c; ++ch)
-                        total += x.get(oy + a / 3, ox + a % 3, ch) *
-                                 w[static_cast<std::size_t>((a * c + ch) * f + j)];
-                close(double(y.at(oy, ox, j)), activated(act, total + 0.25), tolerance, what);
-                close(double(turned.at(oy, ox, j)),
-                      total * slope(act, double(out.at(oy, ox, j))), tolerance, what + " back");
-            }
-    expect(y.border_is_zero(), what + ": the border");
-}
+#include "check_winograd.hpp"
 
 template <class T>
 void check_pool(const Math<T>& math, i64 c, i64 h, i64 w, i64 size, i64 stride, i64 pad, bool most) {
@@ -253,8 +210,11 @@ void check_images(const Math<T>& math) {
         const i64 size = one_to(4), stride = one_to(5), pad = one_to(5) - 1;
         check_correlate(math, c, f, h, w, size, stride, pad, kActivations[n % 4]);
         check_winograd(math, math.lanes * one_to(4), f, h, w, kActivations[n % 4]);
+        check_line_winograd(math, n % 3 == 0 ? 1 : c, f, h, 2 * w, n % 2 == 0 ? 5 : size, one_to(2),
+                            kActivations[n % 4]);
         check_pool(math, c, h, w, size, stride, pad, n % 2 == 0);
         check_layout(math, f, h, w, n % 3);
     }
+    check_line_winograd(math, 40, 6, 9, 80, 5, 1, Activation::relu);  // more lines than a band
     check_correlate(math, 150, 3, 2, 2, 2, 1, 0, Activation::relu);  // deeper than a block
 }
