@@ -8,6 +8,8 @@ namespace {
 // Rows of the batch that are summed before the next are begun, so that they stay in the cache.
 // A fixed number: the order of a sum, and so its bits, must hang on nothing else.
 constexpr i64 kBatchBlock = 256;
+// So few rows make a product that is bound by writing it.
+constexpr int kFewRows = 3;
 
 template <class T, int rows, int vectors>
 inline void gradient_tile(const AffineGradient<T>& op, i64 k, i64 j, i64 first, i64 last, T* out,
@@ -75,10 +77,38 @@ void thin_gradient(const AffineGradient<T>& op, i64 row, i64 row_end, i64 j, i64
     }
 }
 
+// Few rows: there is more to write than to compute, so dW is written straight on, line by line. The
+// last vector of a line is moved back so that it ends with it.
+template <class T, int count>
+void few_gradient(const AffineGradient<T>& op, i64 row, i64 row_end, i64 column, i64 columns, T* out,
+                  i64 out_row) {
+    const T* const dy = op.dy + column;
+    for (i64 k = row; k < row_end; ++k, out += out_row) {
+        Vector<T> one[count];
+#pragma GCC unroll 4
+        for (int r = 0; r < count; ++r) one[r] = splat(op.x[r * op.x_row + k]);
+        const auto at = [&](i64 c) {
+            Vector<T> sum{};
+#pragma GCC unroll 4
+            for (int r = 0; r < count; ++r) sum = fma(one[r], load(dy + r * op.dy_row + c), sum);
+            return sum;
+        };
+        i64 c = 0;
+        for (; c + kLanes<T> <= columns; c += kLanes<T>) store(out + c, at(c));
+        if (c == columns) continue;
+        if (columns > kLanes<T>) store(out + columns - kLanes<T>, at(columns - kLanes<T>));
+        else store_part(out, at(0), columns);
+    }
+}
+
 template <class T>
 void weight_gradient(const AffineGradient<T>& op, i64 row, i64 row_end, i64 column, i64 column_end,
                      T* out, i64 out_row) {
     if (column_end > op.outputs) column_end = op.outputs;
+    if (op.rows > 0 && op.rows <= kFewRows)
+        return with_rows<kFewRows>(static_cast<int>(op.rows), [&]<int count>() {
+            few_gradient<T, count>(op, row, row_end, column, column_end - column, out, out_row);
+        });
     // An empty batch has the gradient 0, which the first block must still write.
     const i64 batch = op.rows > 0 ? op.rows : 1;
     for (i64 first = 0; first < batch; first += kBatchBlock) {

@@ -19,6 +19,12 @@ constexpr int kTileVectors = 2;
 template <class T>
 constexpr i64 kPanel = kTileVectors * kLanes<T>;
 
+// Columns and what fills their last vector.
+template <class T>
+inline i64 padded(i64 columns) {
+    return (columns + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
+}
+
 // Operand A, one number at a time: A[i][k] = data[i * row + k * step]. With `beside` the rows lie
 // side by side (row is 1), which the compiler must know to address them cheaply.
 template <class T, bool beside = false>

@@ -16,11 +16,6 @@ constexpr i64 kBlockNumbers = 32768;
 // Keeps the 16 planes of a block out of each other's cache sets.
 constexpr i64 kGap = 16;
 
-template <class T>
-inline i64 padded(i64 columns) {
-    return (columns + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
-}
-
 // B^T d B, a column and then a row at a time.
 template <class T>
 inline void turn_input(Vector<T> (&d)[16]) {

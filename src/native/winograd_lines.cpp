@@ -9,14 +9,12 @@
 // its neighbours. The black edge of a digit is made of such windows, and while b is 0, ReLU's gradient
 // hangs on it.
 #include "activation.hpp"
+#include "empty_windows.hpp"
 #include "tables.hpp"
 #include "tile.hpp"
 
 namespace zk::ZK_ISA {
 namespace {
-
-// Eight bytes are read as one number whose lowest is the first.
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
 constexpr int kPoints = 8;   // pixels of a strip, and products for it
 constexpr int kResults = 4;  // of a strip
@@ -60,11 +58,6 @@ inline void turn_back(const Vector<T> (&m)[kPoints], Vector<T> (&out)[kResults])
     out[3] = fma(splat(T(0.125)), odd3, fma(splat(T(8)), odd2, odd1)) + m[7];
 }
 
-template <class T>
-inline i64 padded(i64 columns) {
-    return (columns + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
-}
-
 // Lines of results [line, line_end) of a sample, in strips of four; `across` to a line.
 template <class T>
 struct Band {
@@ -91,34 +84,6 @@ i64 lines_at_once(const LineWinograd<T>& op) {
     const i64 least = 2 * above + 1;
     const i64 count = fit > least ? fit : least;
     return count < op.out_height ? count : op.out_height;
-}
-
-template <class T>
-void see_line(const T* from, i64 pixel, i64 channels, i64 width, unsigned char* seen) {
-    if (channels == 1) {
-        for (i64 x = 0; x < width; ++x) seen[x] = from[x * pixel] != T(0);
-        return;
-    }
-    for (i64 x = 0; x < width; ++x, from += pixel) {
-        unsigned char any = 0;
-        for (i64 c = 0; c < channels; ++c) any = any | static_cast<unsigned char>(from[c] != T(0));
-        seen[x] = any;
-    }
-}
-
-// Which results of the strip at `seen` have windows of nothing but zeros: bit j for the j-th.
-template <class T>
-inline int empty_windows(const LineWinograd<T>& op, const unsigned char* seen, i64 seen_line) {
-    std::uint64_t any = 0;
-    for (i64 i = 0; i < op.lines; ++i) {
-        std::uint64_t line;
-        std::memcpy(&line, seen + i * op.down * seen_line, sizeof line);
-        any |= line;
-    }
-    constexpr std::uint64_t window = 0xffffffffff;  // five bytes
-    int empty = 0;
-    for (int j = 0; j < kResults; ++j) empty |= static_cast<int>((any >> 8 * j & window) == 0) << j;
-    return empty;
 }
 
 template <class T>
@@ -182,10 +147,6 @@ void multiply_points(const LineWinograd<T>& op, const Band<T>& band, i64 first, 
                     T* const to = out + (s * columns + j) * kPoints;
                     if (op.channels == 1 && op.lines == kFive) {
                         multiply_five<T, rows, vectors>(from, next_line, panel, sum);
-                    } else if (op.channels == 1) {
-                        multiply<T, rows, vectors, false>(op.lines,
-                                                          Scalars<T>{from, kPoints, next_line},
-                                                          Rows<T>{panel, width}, sum);
                     } else {
                         for (i64 i = 0; i < op.lines; ++i)
                             multiply<T, rows, vectors, false>(
@@ -216,8 +177,8 @@ void turn_results(const LineWinograd<T>& op, const Band<T>& band, i64 first, i64
         const i64 y = band.line + s / band.across, x = s % band.across * kResults;
         const i64 rest = op.out_width - x, kept = rest < kResults ? rest : kResults;
         T* to = op.out.data + y * op.out.line + x * pixel;
-        const int empty = empty_windows(
-            op, band.seen + (y - band.line) * band.seen_line + x, band.seen_line);
+        const int empty = empty_windows(band.seen + (y - band.line) * band.seen_line + x,
+                                        op.lines, op.down * band.seen_line);
         const T* of = op.y.data + y * op.y.line + x * y_pixel;
         for (i64 c = 0; c < columns; c += kLanes<T>) {
             Vector<T> m[kPoints], out[kResults];
