@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from zerokara._types import Array, Seed, Shape
-from zerokara.errors import ArgumentError, DtypeError, OrderError, ShapeError
+from zerokara.building import build_layers
+from zerokara.errors import ArgumentError, DtypeError, OrderError
+from zerokara.feeds import as_batches, output_gradient
 from zerokara.graph import layer_names, sort_nodes
 from zerokara.initializers import as_generator
 from zerokara.layers import Constant, Input, Layer, Loss, Node, Parameters
@@ -66,7 +68,7 @@ class Network:
         self.layers: dict[str, Layer] = {name: node.layer for name, node in names if node.layer}
         self.loss_layer = loss
         self._adopt_layers()
-        self.shapes = self._build(as_generator(rng))
+        self.shapes = build_layers(self.nodes, as_generator(rng), self.dtype)
         self.flat_params, self.flat_grads = move_to_buffers(self.layers.values(), self.dtype)
         self.params, self.grads = Parameters(), Parameters()
         for name, layer, key in self._named_parameters():
@@ -113,9 +115,12 @@ class Network:
             OrderError: before any forward.
             ShapeError: `dout` of another shape.
         """
-        batch = self._wrap_dout(dout)
+        if self._batch is None:
+            raise OrderError(f"{self!r}: backward was called before forward")
+        rows, single = self._batch
+        batch = output_gradient(self, dout, self.dtype, rows, self.output_shape, single)
         gradients = self._run_back(batch)
-        if batch.shape == np.shape(dout):
+        if not single:
             return gradients
         return {name: np.asarray(g[0])[()] for name, g in gradients.items()}
 
@@ -309,28 +314,6 @@ class Network:
         for layer in self.layers.values():
             layer.adopted = True
 
-    def _build(self, rng: np.random.Generator) -> dict[Node, Shape]:
-        hints = _initial_value_hints(self.nodes)
-        shapes: dict[Node, Shape] = {}
-        for node in self.nodes:
-            if isinstance(node, Input):
-                shapes[node] = node.shape
-            elif isinstance(node, Constant):
-                shapes[node] = ()
-            elif node.layer is not None:
-                layer = node.layer
-                if getattr(layer, "init", "") is None:
-                    layer.init = hints.get(node, "xavier")  # type: ignore[attr-defined]
-                given = [shapes[source] for source in node.inputs]
-                # A constant takes the shape of what stands beside it.
-                fitting = [s for s, n in zip(given, node.inputs, strict=True) if not _fixed(n)]
-                given = [
-                    fitting[0] if _fixed(n) and fitting else s
-                    for s, n in zip(given, node.inputs, strict=True)
-                ]
-                shapes[node] = layer.build_many(tuple(given), rng, self.dtype)
-        return shapes
-
     def convert_inputs(
         self, x: Any, named: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Array], bool]:
@@ -339,52 +322,7 @@ class Network:
         Raises:
             ArgumentError, ShapeError, DtypeError: as `forward`.
         """
-        given: Mapping[str, Any] = named or {}
-        if isinstance(x, Mapping):
-            given = x
-        elif x is not None:
-            if len(self.inputs) != 1:
-                raise ArgumentError(
-                    f"{self!r} has the inputs {', '.join(self.inputs)}; give them by name"
-                )
-            given = {next(iter(self.inputs)): x}
-        if set(given) != set(self.inputs):
-            raise ArgumentError(
-                f"{self!r} takes the inputs {', '.join(self.inputs)}, got "
-                f"{', '.join(map(str, given)) or 'none'}"
-            )
-        feeds = {name: self._convert(name, value) for name, value in given.items()}
-        single = {name: feed.ndim == len(self.inputs[name].shape) for name, feed in feeds.items()}
-        if all(single.values()):
-            return {name: feed[np.newaxis] for name, feed in feeds.items()}, True
-        if any(single.values()) or len({len(feed) for feed in feeds.values()}) > 1:
-            shapes = ", ".join(f"{name} {feed.shape}" for name, feed in feeds.items())
-            raise ShapeError(f"{self!r}: inputs must share one batch size, got {shapes}")
-        return feeds, False
-
-    def _convert(self, name: str, value: Any) -> Array:
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiub":
-            raise DtypeError(f"input {name!r}: expected numbers, got dtype {array.dtype}")
-        shape = self.inputs[name].shape
-        if array.shape not in ((*array.shape[:1], *shape), shape):
-            raise ShapeError(
-                f"input {name!r}: expected shape {('N', *shape)} or {shape}".replace("'N'", "N")
-                + f", got {array.shape}"
-            )
-        return array.astype(self.dtype, copy=False)
-
-    def _wrap_dout(self, dout: npt.ArrayLike) -> Array:
-        if self._batch is None:
-            raise OrderError(f"{self!r}: backward was called before forward")
-        rows, single = self._batch
-        wanted = self.output_shape if single else (rows, *self.output_shape)
-        dout = np.asarray(dout, self.dtype)
-        if dout.shape != wanted:
-            raise ShapeError(
-                f"{self!r}: dout must have the output's shape {wanted}, got {dout.shape}"
-            )
-        return dout[np.newaxis] if single else dout
+        return as_batches(self, self.inputs, self.dtype, x, named or {})
 
     def _run(self, feeds: Mapping[str, Array], training: bool, keep: bool = False) -> Array:
         values: dict[Node, Array] = {}
@@ -418,27 +356,11 @@ class Network:
         return {node.name: arriving[node] for node in self.inputs.values()}
 
 
-def _fixed(node: Node) -> bool:
-    return isinstance(node, Constant)
-
-
 def _network_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     chosen = np.dtype(dtype)
     if chosen not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise DtypeError(f"Network: dtype must be float32 or float64, got {chosen}")
     return chosen
-
-
-def _initial_value_hints(nodes: list[Node]) -> dict[Node, str]:
-    """For each node what initial weights suit the layer that its output goes into."""
-    hints: dict[Node, str] = {}
-    # From the end, so that what a layer leaves to those after it is known; of several layers that
-    # use one output the first in graph order is asked.
-    for node in reversed(nodes):
-        if node.layer is not None:
-            asked = node.layer.init_before or hints.get(node, "xavier")
-            hints.update(dict.fromkeys(node.inputs, asked))
-    return hints
 
 
 Network.inference_compiler = staticmethod(lambda network: None)
