@@ -158,7 +158,7 @@ void check_pool(const Math<T>& math, i64 c, i64 h, i64 w, i64 size, i64 stride, 
     const PoolShape shape{c, h, w, oh, ow, {size, size}, {stride, stride}, {pad, pad}, most};
     Picture<T> x(c, h, w, 0, math.lanes), y(c, oh, ow, 1, math.lanes), won(c, oh, ow, 0, math.lanes);
     Picture<T> dy(c, oh, ow, 0, math.lanes), dx(c, h, w, 1, math.lanes), out(c, h, w, 0, math.lanes);
-    for (T& each : x.data) each = std::round(each * 4);  // ties
+    for (T& each : x.data) each = std::round(each * 4) / 4;  // ties
     const Activation act = Activation::tanh, none = Activation::none;
     math.images.pool(shape, {x.read(), y.plane(), won.plane(), {nullptr, 0, 0}, none});
     // The greatest of a window tells the activation's output by itself.
