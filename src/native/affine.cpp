@@ -269,7 +269,7 @@ void fill(Math<T>& math) {
     math.lanes = kLanes<T>;
     math.panel = kPanel<T>;
     math.tile_rows = kTileRows;
-    math.few_rows = 3;
+    math.few_rows = kFewRows;
     math.affine = affine<T>;
     math.affine_sums = affine_sums<T>;
     math.finish_affine = finish_affine<T>;

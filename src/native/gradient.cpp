@@ -8,8 +8,6 @@ namespace {
 // Rows of the batch that are summed before the next are begun, so that they stay in the cache.
 // A fixed number: the order of a sum, and so its bits, must hang on nothing else.
 constexpr i64 kBatchBlock = 256;
-// So few rows make a product that is bound by writing it.
-constexpr int kFewRows = 3;
 
 template <class T, int rows, int vectors>
 inline void gradient_tile(const AffineGradient<T>& op, i64 k, i64 j, i64 first, i64 last, T* out,

@@ -149,7 +149,7 @@ private:
         Packing packing, back_packing;
         Memory<T> panels, bias_panel, back_panels, sums;
         Way way, back_way;
-        i64 plane, back_plane;  // of a W that was turned for Winograd's ways: numbers of one
+        i64 plane, back_plane;  // numbers of one plane of W; Winograd's ways have several
         Windows windows;
         std::vector<Windows> back;
         std::vector<Run> runs;
@@ -244,7 +244,7 @@ private:
     void by_lines(LineWinograd<T> op);
     Way way_of(const ConvShape& shape, i64 channels, i64 columns, i64 width) const;
     static i64 planes_of(Way way);
-    i64 plane_of(Way way, const ConvShape& shape, i64 channels, i64 columns) const;
+    i64 plane_of(Way way, const Packing& packing, i64 lines, i64 channels, i64 columns) const;
     const T* filter_sums(const Filters& filters, i64 rows);
     void update_filters(const Filters& filters, const Batch& batch, const Update<T>& step,
                         bool repack);

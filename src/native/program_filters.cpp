@@ -15,7 +15,7 @@ void Program<T>::pack_filters(const Filters& filters) {
     else
         for (i64 i = filters.first * each; i < filters.end * each; ++i)
             c.panels[c.packing.at[static_cast<std::size_t>(i)]] = weights[i];
-    if (c.back_panels && c.back_way != Way::tiles) {
+    if (c.back_way != Way::tiles) {
         pack_turned(filters, true);
     } else if (c.back_panels) {
         for (i64 i = filters.first * each; i < filters.end * each; ++i)

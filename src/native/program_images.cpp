@@ -65,9 +65,8 @@ i64 Program<T>::convolution(i64 weights, i64 bias, const ConvShape& shape, i64 x
               {}, {nullptr, std::free}, {nullptr, std::free}, {nullptr, std::free},
               {nullptr, std::free}, Way::tiles, Way::tiles, 0, 0, {}, {}, {}, 0, 0, 0, 0};
     made.way = way_of(shape, shape.channels, shape.filters, shape.out_width);
-    made.plane = made.way == Way::tiles
-                     ? made.packing.size
-                     : plane_of(made.way, shape, shape.channels, shape.filters);
+    made.plane =
+        plane_of(made.way, made.packing, shape.size[0], shape.channels, shape.filters);
     made.panels = aligned_zeros<T>(planes_of(made.way) * made.plane);
     made.bias_panel = aligned_zeros<T>(round_up(shape.filters, math_.panel));
     convs_.push_back(std::move(made));
@@ -93,9 +92,8 @@ void Program<T>::correlate_back(i64 conv, i64 dout, i64 dx, i64 output, Activati
     Conv& c = convs_.at(static_cast<std::size_t>(conv));
     c.back_packing = back_packing(c.shape, math_.lanes, math_.panel);
     c.back_way = way_of(c.shape, c.shape.filters, c.shape.channels, c.shape.width);
-    c.back_plane = c.back_way == Way::tiles
-                       ? c.back_packing.size
-                       : plane_of(c.back_way, c.shape, c.shape.filters, c.shape.channels);
+    c.back_plane =
+        plane_of(c.back_way, c.back_packing, c.shape.size[0], c.shape.filters, c.shape.channels);
     c.back_panels = aligned_zeros<T>(planes_of(c.back_way) * c.back_plane);
     c.back = back_windows(c.shape, at(dout).lay, at(dx).lay, at(output < 0 ? dx : output).lay,
                           math_.panel);

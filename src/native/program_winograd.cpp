@@ -69,8 +69,10 @@ i64 Program<T>::planes_of(Way way) {
 }
 
 template <class T>
-i64 Program<T>::plane_of(Way way, const ConvShape& s, i64 channels, i64 columns) const {
-    return (way == Way::lines ? s.size[0] : 1) * channels * round_up(columns, math_.lanes);
+i64 Program<T>::plane_of(Way way, const Packing& packing, i64 lines, i64 channels,
+                         i64 columns) const {
+    if (way == Way::tiles) return packing.size;
+    return (way == Way::lines ? lines : 1) * channels * round_up(columns, math_.lanes);
 }
 
 // The filters' part of all planes. Backward the filters are the depth, and W is flipped.
@@ -78,10 +80,11 @@ template <class T>
 void Program<T>::pack_turned(const Filters& filters, bool back) {
     Conv& c = convs_[static_cast<std::size_t>(filters.conv)];
     const ConvShape& s = c.shape;
-    const bool lines = (back ? c.back_way : c.way) == Way::lines;
+    const Way way = back ? c.back_way : c.way;
+    const bool lines = way == Way::lines;
     const i64 plane = back ? c.back_plane : c.plane, high = lines ? s.size[0] : 1;
     const i64 area = s.size[0] * s.size[1], channels = back ? s.filters : s.channels;
-    const i64 columns = back ? s.channels : s.filters, planes = lines ? 8 : 16;
+    const i64 columns = back ? s.channels : s.filters, planes = planes_of(way);
     T* const panels = (back ? c.back_panels : c.panels).get();
     for (i64 f = filters.first; f < filters.end; ++f) {
         for (i64 channel = 0; channel < s.channels; ++channel) {
@@ -149,7 +152,7 @@ void Program<T>::by_lines(LineWinograd<T> op) {
 #define ZK_WINOGRAD(T)                                                                             \
     template auto Program<T>::way_of(const ConvShape&, i64, i64, i64) const -> Way;                \
     template i64 Program<T>::planes_of(Way);                                                       \
-    template i64 Program<T>::plane_of(Way, const ConvShape&, i64, i64) const;                      \
+    template i64 Program<T>::plane_of(Way, const Packing&, i64, i64, i64) const;                   \
     template void Program<T>::pack_turned(const Filters&, bool);                                   \
     template void Program<T>::correlate_turned(const Conv&, const Correlate&, const Sample&);      \
     template void Program<T>::correlate_turned_back(const Conv&, const CorrelateBack&, const Sample&);

@@ -15,6 +15,10 @@ constexpr int kTileRows = 6;
 #endif
 constexpr int kTileVectors = 2;
 
+// Up to so many rows of a batch, W is read as it is stored: packing it costs more than the product, and
+// dW takes longer to write than to compute.
+constexpr int kFewRows = 3;
+
 // Columns of a tile, which is the width of a packed panel.
 template <class T>
 constexpr i64 kPanel = kTileVectors * kLanes<T>;
