@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from small_networks import PURCHASE, shop, small
@@ -37,6 +39,21 @@ def test_networks_that_make_no_sense_are_refused() -> None:
         zk.Input("a b")
     with pytest.raises(ArgumentError, match="expected a finite number, got nan"):
         zk.Input("x") * float("nan")
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([zk.Affine(3), zk.ReLU], r"layers\[1\] is the class ReLU: write ReLU\(\.\.\.\)"),
+        ([zk.Affine(3), "relu"], r"layers\[1\] is 'relu', which is no layer"),
+        ([np.tanh], "is no layer; your own is a subclass of zk.Layer"),
+        (zk.Affine(3), r"takes a list of layers, got Affine\(outputs=3\) alone"),
+        ([zk.Affine(3), zk.SoftmaxWithLoss()], r"is a loss: write loss=SoftmaxWithLoss\(\)"),
+    ],
+)
+def test_what_is_no_layer_is_refused(layers: Any, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        zk.Sequential(layers, 4)
 
 
 def test_inputs_that_do_not_fit_are_refused() -> None:
