@@ -113,6 +113,9 @@ void def_images(nb::class_<Self>& type) {
         return s.program.normalization(gamma, beta, static_cast<i64>(first.shape(0)), first.data(),
                                        second.data(), keep, take, eps);
     }, "gamma"_a, "beta"_a, "mean"_a, "variance"_a, "keep"_a, "take"_a, "eps"_a);
+    type.def("column_sums", [](Self& s, i64 norm, i64 x, i64 normal) {
+        s.program.column_sums(norm, x, normal);
+    }, "norm"_a, "x"_a, "normal"_a);
     type.def("normalize", [](Self& s, i64 norm, i64 x, i64 normal, i64 out, int act) {
         s.program.normalize(norm, x, normal, out, static_cast<Activation>(act));
     }, "norm"_a, "x"_a, "normal"_a, "out"_a, "act"_a);

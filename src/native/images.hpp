@@ -142,36 +142,60 @@ struct Grid {
     i64 row, line, pixel;
 };
 
-// Batch normalization of whole columns: y = act(normal * gamma + beta). With `own` by the batch's
-// mean and variance, which the running ones follow; else by those. `scale`, in whole vectors, is
-// 1 / standard deviation, for the way back.
+// Sums of each column over a part of the batch, for batch normalization: of x its mean and the squares of
+// what lies away from it; on the way back, where `normal` is given, of x and of x * normal.
+template <class T>
+struct ColumnSums {
+    Places places;
+    Grid<const T> x, normal;
+    i64 columns;
+    T* first;   // whole vectors
+    T* second;  // whole vectors
+};
+
+// The parts' means and squares put together: mean and 1 / standard deviation of the whole batch, which
+// the running values follow. Not `own`: a single number has no variance, and the running values serve.
+template <class T>
+struct Moments {
+    const T* sums;  // part p: `first` at p * apart, and `second` half of that behind it
+    i64 parts, apart;
+    i64 numbers, last;  // of a column in each part, and in the last
+    i64 columns;
+    T* running_mean;
+    T* running_variance;
+    T* mean;   // whole vectors
+    T* scale;  // whole vectors
+    T keep, take, eps;
+    bool own;
+};
+
+// normal = (x - mean) * scale and y = act(normal * gamma + beta).
 template <class T>
 struct Normalize {
     Places places;
     Grid<const T> x;
     Grid<T> normal, y;
     i64 columns;
+    const T* mean;
+    const T* scale;
     const T* gamma;
     const T* beta;
-    T* running_mean;
-    T* running_variance;
-    T* scale;
-    T keep, take, eps;
-    bool own;
     Activation act;
 };
 
+// dx = (dy - (sum(dy) + normal * sum(dy * normal)) * share) * gamma * scale. The batch's own mean and
+// variance move with x, where `share` is 1 / its numbers; running ones do not, where it is 0.
 template <class T>
 struct NormalizeBack {
     Places places;
     Grid<const T> dy, normal;
-    Grid<T> dx;  // null: not needed
+    Grid<T> dx;
     i64 columns;
     const T* gamma;
     const T* scale;
-    T* dgamma;
-    T* dbeta;
-    bool own;
+    const T* sum;
+    const T* across;
+    T share;
 };
 
 // Batch normalization by running values: y = act(x * scale + shift), both in whole vectors.
@@ -198,9 +222,10 @@ struct ImageMath {
     void (*sum_parts)(const T* parts, i64 apart, i64 count, i64 numbers, T* to);
     void (*pool)(const PoolShape&, const Pooling<T>&);
     void (*pool_back)(const PoolShape&, const Pooling<T>&);
-    // Columns are cut at multiples of the lanes.
-    void (*normalize)(const Normalize<T>&, i64 column, i64 column_end);
-    void (*normalize_back)(const NormalizeBack<T>&, i64 column, i64 column_end);
+    void (*column_sums)(const ColumnSums<T>&);
+    void (*settle)(const Moments<T>&);
+    void (*normalize)(const Normalize<T>&);
+    void (*normalize_back)(const NormalizeBack<T>&);
     void (*rescale)(const Rescale<T>&);
     // A sample (channels, height * width) as an image, and back.
     void (*to_image)(const T* from, i64 channels, i64 height, i64 width, Plane<T> to);

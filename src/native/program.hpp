@@ -66,7 +66,7 @@ public:
 
     // Building. Slots and layers are known by the numbers that these return. A segment is what a
     // thread does with its samples before it waits for others.
-    enum class Kind { rows, images, columns };
+    enum class Kind { rows, images };
     void segment(Kind kind);
     i64 slot(i64 offset, i64 row, i64 columns);
     i64 layer(i64 weights, i64 bias, i64 inputs, i64 outputs, i64 input, bool needs_back);
@@ -83,10 +83,12 @@ public:
     // is not kept; `out` may be `x`.
     void dropout(i64 x, i64 out, i64 noise, double ratio, double factor, std::uint64_t* state);
 
-    // Batch normalization of all rows at once, in a segment of columns. The running values are the
-    // layer's own; gamma and beta lie in the flat buffers, as do their gradients.
+    // Batch normalization. Its columns are summed at the end of a segment, and the numbers taken on in
+    // the next. The running values are the layer's own; gamma and beta lie in the flat buffers, as do
+    // their gradients. `normal` -1: forward.
     i64 normalization(i64 gamma, i64 beta, i64 columns, T* mean, T* variance, double keep,
                       double take, double eps);
+    void column_sums(i64 norm, i64 x, i64 normal);
     void normalize(i64 norm, i64 x, i64 normal, i64 out, Activation act);
     // The same in inference, where running values make it a scale and a shift; an affine layer or a
     // convolution in front takes them in its stride, given `norm` (-1: none).
@@ -128,6 +130,9 @@ public:
     i64 packed_size() const;
 
 private:
+    // Rows whose columns are summed before the next ones are begun.
+    static constexpr i64 kSumRows = 16;
+
     struct Slot {
         T* data;
         i64 row, columns;
@@ -172,14 +177,16 @@ private:
     struct Call { i64 id; };
     struct Dropout { i64 x, out, noise; double ratio, factor; std::uint64_t* state; std::uint64_t seed, pass; };
     struct Norm {
-        i64 gamma, beta, columns;
+        i64 gamma, beta, columns, width;
         T* mean;
         T* variance;
         double keep, take, eps;
-        Memory<T> scale, shift;
+        Memory<T> scale, shift;  // of inference; in training 1 / standard deviation, and mean
+        Memory<T> parts, sums;   // of columns, a pair for each part of the batch; and on the way back
         i64 bias;  // of the layer that it is folded into; -1: none
     };
     struct Rescale { i64 norm, x, out; Activation act; };
+    struct SumColumns { i64 norm, x, normal; };
     struct Normalize { i64 norm, x, normal, out; Activation act; };
     struct NormalizeBack { i64 norm, dout, normal, dx; };
     struct ToImage { i64 from, to; };
@@ -191,8 +198,8 @@ private:
     struct PoolBack { PoolShape shape; i64 dout, dx, winner, output; Activation act; };
     using Op = std::variant<Gather, Affine, AffineBack, Entrywise, Loss, Call, Dropout, ToImage,
                             FromImage, Correlate, CorrelateBack, FilterGradient, Pool, PoolBack,
-                            Normalize, NormalizeBack, Rescale>;
-    // Calls that run together, for chunks of rows, sample by sample, or column by column.
+                            SumColumns, Normalize, NormalizeBack, Rescale>;
+    // Calls that run together, for chunks of rows or sample by sample.
     struct Segment {
         Kind kind;
         std::vector<Op> ops;
@@ -221,15 +228,19 @@ private:
     void add_op(Op op);
     const Slot& at(i64 slot) const { return slots_[static_cast<std::size_t>(slot)]; }
     void run_segments(const Batch& batch, const Callback& callback);
-    void run_rows(const std::vector<Op>& ops, const Batch& batch);
+    void run_rows(const Segment& segment, const Batch& batch);
     void run_columns(const std::vector<Op>& ops, const Batch& batch);
     void run_images(const Segment& segment, const Batch& batch);
-    void run_whole_columns(const Segment& segment, const Batch& batch);
     void fold_norms();
     void fold_into(i64 norm, i64 bias);
     const T* scale_of(i64 norm) const;
-    void run_rescale(const Rescale& op, const Batch& batch, i64 row, i64 row_end, T* local);
-    void run_norm(const Op& op, const Batch& batch, i64 column, i64 column_end);
+    static i64 rows_of_part(const Slot& x);
+    Grid<T> grid(i64 slot, i64 row, T* local) const;
+    Grid<const T> reading(i64 slot, i64 row, T* local) const;
+    Places places(i64 slot, i64 rows) const;
+    i64 numbers_of(i64 slot, i64 rows) const;
+    void run_norm(const Op& op, const Batch& batch, i64 row, i64 row_end, T* local);
+    void settle(const SumColumns& op, i64 rows);
     void run_image_op(const Op& op, const Batch& batch, const Sample& sample);
     T* numbers(i64 slot, const Sample& sample) const;
     Plane<T> plane(i64 slot, const Sample& sample) const;

@@ -226,10 +226,10 @@ void Program<T>::run_image_op(const Op& op, const Batch& batch, const Sample& sa
         else if (e->kind == Elementwise::curve_back) math_.curve_back(call, 0, out.height);
         else if (e->kind == Elementwise::add) math_.add(call, 0, out.height);
         else if (e->kind == Elementwise::multiply) math_.multiply(call, 0, out.height);
-    } else if (const Rescale* s = std::get_if<Rescale>(&op)) {
-        run_rescale(*s, batch, sample.row, sample.row + 1, sample.local);
     } else if (const Gather* gather = std::get_if<Gather>(&op)) {
         run_gather(*gather, batch, sample.row, sample.row + 1);
+    } else {
+        run_norm(op, batch, sample.row, sample.row + 1, sample.local);
     }
 }
 

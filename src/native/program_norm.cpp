@@ -1,29 +1,42 @@
-// Batch normalization in a program: columns of all rows, which no thread may have before all have
-// gone through what lies in front.
+// Batch normalization in a program. Threads that have gone through what lies in front sum the columns of
+// their own rows; when all are done, the parts are put together, and each goes on with its rows.
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
-#include "parallel.hpp"
 #include "program.hpp"
 
 namespace zk {
-namespace {
-
-// Numbers of a task: fewer are not worth handing out.
-constexpr i64 kNumbers = 4096;
-
-}  // namespace
 
 template <class T>
 i64 Program<T>::normalization(i64 gamma, i64 beta, i64 columns, T* mean, T* variance, double keep,
                               double take, double eps) {
     if (gamma < 0 || beta < 0 || std::max(gamma, beta) + columns > buffers_.size)
         throw std::invalid_argument("program: a layer's parameters lie outside the buffer");
-    norms_.push_back({gamma, beta, columns, mean, variance, keep, take, eps,
-                      aligned_zeros<T>(round_up(columns, math_.panel)),
-                      aligned_zeros<T>(round_up(columns, math_.panel)), -1});
+    const i64 width = round_up(columns, math_.panel);
+    norms_.push_back({gamma, beta, columns, width, mean, variance, keep, take, eps,
+                      aligned_zeros<T>(width), aligned_zeros<T>(width),
+                      {nullptr, std::free}, {nullptr, std::free}, -1});
     return static_cast<i64>(norms_.size()) - 1;
+}
+
+// An image is a part of its own; rows are summed several at a time.
+template <class T>
+i64 Program<T>::rows_of_part(const Slot& x) { return x.channels > 0 ? 1 : kSumRows; }
+
+template <class T>
+void Program<T>::column_sums(i64 norm, i64 x, i64 normal) {
+    const Kind kind = at(x).channels > 0 ? Kind::images : Kind::rows;
+    const auto is_call = [](const Segment& s) { return std::holds_alternative<Call>(s.ops.front()); };
+    if (segments_.empty() || segments_.back().kind != kind || is_call(segments_.back()))
+        segment(kind);
+    Norm& n = norms_.at(static_cast<std::size_t>(norm));
+    if (!n.parts) {
+        const i64 rows = rows_of_part(at(x));
+        n.parts = aligned_zeros<T>(((max_rows_ - 1) / rows + 1) * 2 * n.width);
+        n.sums = aligned_zeros<T>(2 * n.width);
+    }
+    add_op(SumColumns{norm, x, normal});
 }
 
 template <class T>
@@ -66,86 +79,100 @@ void Program<T>::fold_norms() {
     }
 }
 
+// Where a slot's numbers of some rows lie: those of the row `row` first.
 template <class T>
-void Program<T>::run_rescale(const Rescale& op, const Batch&, i64 row, i64 row_end, T* local) {
-    const Norm& n = norms_[static_cast<std::size_t>(op.norm)];
-    const auto grid = [&](i64 id) -> Grid<T> {
-        const Slot& s = at(id);
-        T* const data = s.local < 0 ? s.sample(row) : local + s.local;
-        return {data + s.lay.origin, s.row, s.lay.line, s.lay.pixel};
-    };
-    const Slot& out = at(op.out);
-    const Grid<T> x = grid(op.x);
-    const bool image = out.channels > 0;
-    math_.images.rescale({{row_end - row, image ? out.height : 1, image ? out.width : 1},
-                          {x.data, x.row, x.line, x.pixel},
-                          grid(op.out),
-                          n.columns,
-                          n.scale.get(),
-                          n.shift.get(),
-                          op.act});
+Grid<T> Program<T>::grid(i64 slot, i64 row, T* local) const {
+    const Slot& s = at(slot);
+    T* const data = s.local < 0 ? s.sample(row) : local + s.local;
+    return {data + s.lay.origin, s.row, s.lay.line, s.lay.pixel};
 }
 
 template <class T>
-void Program<T>::run_whole_columns(const Segment& segment, const Batch& batch) {
-    for (const Op& op : segment.ops) {
-        const auto* f = std::get_if<Normalize>(&op);
-        const auto* b = std::get_if<NormalizeBack>(&op);
-        if (f == nullptr && b == nullptr) continue;
-        const i64 columns = norms_[static_cast<std::size_t>(f ? f->norm : b->norm)].columns;
-        const Slot& s = at(f ? f->normal : b->normal);
-        const i64 a_column = batch.rows * std::max<i64>(1, s.height * s.width);
-        const i64 share = std::max<i64>(1, kNumbers / a_column / math_.lanes) * math_.lanes;
-        parallel_for(batch.threads, (columns + share - 1) / share, [&](i64 i, int) {
-            run_norm(op, batch, i * share, std::min(columns, (i + 1) * share));
-        });
+Grid<const T> Program<T>::reading(i64 slot, i64 row, T* local) const {
+    const Grid<T> g = grid(slot, row, local);
+    return {g.data, g.row, g.line, g.pixel};
+}
+
+template <class T>
+Places Program<T>::places(i64 slot, i64 rows) const {
+    const Slot& s = at(slot);
+    return s.channels > 0 ? Places{rows, s.height, s.width} : Places{rows, 1, 1};
+}
+
+template <class T>
+void Program<T>::run_norm(const Op& op, const Batch& batch, i64 row, i64 row_end, T* local) {
+    const i64 rows = row_end - row;
+    if (const SumColumns* c = std::get_if<SumColumns>(&op)) {
+        const Norm& n = norms_[static_cast<std::size_t>(c->norm)];
+        const i64 height = rows_of_part(at(c->x));
+        for (i64 r = row; r < row_end; r += height) {
+            T* const part = n.parts.get() + r / height * 2 * n.width;
+            Grid<const T> normal{nullptr, 0, 0, 0};
+            if (c->normal >= 0) normal = reading(c->normal, r, local);
+            math_.images.column_sums({places(c->x, std::min(height, row_end - r)),
+                                      reading(c->x, r, local), normal, n.columns, part,
+                                      part + n.width});
+        }
+    } else if (const Normalize* f = std::get_if<Normalize>(&op)) {
+        const Norm& n = norms_[static_cast<std::size_t>(f->norm)];
+        math_.images.normalize({places(f->x, rows), reading(f->x, row, local),
+                                grid(f->normal, row, local), grid(f->out, row, local), n.columns,
+                                n.shift.get(), n.scale.get(), buffers_.params + n.gamma,
+                                buffers_.params + n.beta, f->act});
+    } else if (const NormalizeBack* b = std::get_if<NormalizeBack>(&op)) {
+        if (b->dx < 0) return;  // of a first layer only the sums are asked for
+        const Norm& n = norms_[static_cast<std::size_t>(b->norm)];
+        const i64 count = numbers_of(b->normal, batch.rows);
+        math_.images.normalize_back({places(b->normal, rows), reading(b->dout, row, local),
+                                     reading(b->normal, row, local), grid(b->dx, row, local),
+                                     n.columns, buffers_.params + n.gamma, n.scale.get(),
+                                     n.sums.get(), n.sums.get() + n.width,
+                                     count > 1 ? T(1) / static_cast<T>(count) : T(0)});
+    } else if (const Rescale* s = std::get_if<Rescale>(&op)) {
+        const Norm& n = norms_[static_cast<std::size_t>(s->norm)];
+        math_.images.rescale({places(s->out, rows), reading(s->x, row, local),
+                              grid(s->out, row, local), n.columns, n.scale.get(), n.shift.get(),
+                              s->act});
     }
 }
 
+// How many numbers of the batch a column has.
 template <class T>
-void Program<T>::run_norm(const Op& op, const Batch& batch, i64 column, i64 column_end) {
-    const auto grid = [&](i64 id) -> Grid<T> {
-        if (id < 0) return {nullptr, 0, 0, 0};
-        const Slot& s = at(id);
-        return {s.data + s.lay.origin, s.row, s.lay.line, s.lay.pixel};
-    };
-    const auto reading = [&](i64 id) -> Grid<const T> {
-        const Grid<T> g = grid(id);
-        return {g.data, g.row, g.line, g.pixel};
-    };
-    const auto places = [&](const Slot& s) -> Places {
-        return s.channels > 0 ? Places{batch.rows, s.height, s.width} : Places{batch.rows, 1, 1};
-    };
-    // A single number has no variance of its own.
-    const auto own = [](const Places& p) { return p.rows * p.height * p.width > 1; };
-    if (const Normalize* f = std::get_if<Normalize>(&op)) {
-        const Norm& n = norms_[static_cast<std::size_t>(f->norm)];
-        const Places p = places(at(f->x));
-        math_.images.normalize({p, reading(f->x), grid(f->normal), grid(f->out), n.columns,
-                                buffers_.params + n.gamma, buffers_.params + n.beta, n.mean,
-                                n.variance, n.scale.get(), static_cast<T>(n.keep),
-                                static_cast<T>(n.take), static_cast<T>(n.eps), own(p), f->act},
-                               column, column_end);
-    } else if (const NormalizeBack* b = std::get_if<NormalizeBack>(&op)) {
-        const Norm& n = norms_[static_cast<std::size_t>(b->norm)];
-        const Places p = places(at(b->normal));
-        math_.images.normalize_back({p, reading(b->dout), reading(b->normal), grid(b->dx),
-                                     n.columns, buffers_.params + n.gamma, n.scale.get(),
-                                     buffers_.grads + n.gamma, buffers_.grads + n.beta, own(p)},
-                                    column, column_end);
+i64 Program<T>::numbers_of(i64 slot, i64 rows) const {
+    const Places p = places(slot, rows);
+    return p.rows * p.height * p.width;
+}
+
+// When all threads have summed their rows.
+template <class T>
+void Program<T>::settle(const SumColumns& op, i64 rows) {
+    Norm& n = norms_[static_cast<std::size_t>(op.norm)];
+    const i64 height = rows_of_part(at(op.x)), parts = (rows - 1) / height + 1, apart = 2 * n.width;
+    if (op.normal < 0) {
+        math_.images.settle({n.parts.get(), parts, apart, numbers_of(op.x, height),
+                             numbers_of(op.x, rows - (parts - 1) * height), n.columns, n.mean,
+                             n.variance, n.shift.get(), n.scale.get(), static_cast<T>(n.keep),
+                             static_cast<T>(n.take), static_cast<T>(n.eps),
+                             numbers_of(op.x, rows) > 1});
+    } else {
+        math_.images.sum_parts(n.parts.get(), apart, parts, apart, n.sums.get());
+        std::copy_n(n.sums.get(), n.columns, buffers_.grads + n.beta);
+        std::copy_n(n.sums.get() + n.width, n.columns, buffers_.grads + n.gamma);
     }
 }
 
 #define ZK_NORM(T)                                                                               \
     template i64 Program<T>::normalization(i64, i64, i64, T*, T*, double, double, double);       \
+    template i64 Program<T>::rows_of_part(const Slot&);                                          \
+    template void Program<T>::column_sums(i64, i64, i64);                                        \
     template void Program<T>::normalize(i64, i64, i64, i64, Activation);                         \
     template void Program<T>::normalize_back(i64, i64, i64, i64);                                \
     template void Program<T>::rescale(i64, i64, i64, Activation);                                \
     template void Program<T>::fold_into(i64, i64);                                               \
     template const T* Program<T>::scale_of(i64) const;                                           \
     template void Program<T>::fold_norms();                                                      \
-    template void Program<T>::run_rescale(const Rescale&, const Batch&, i64, i64, T*);           \
-    template void Program<T>::run_whole_columns(const Segment&, const Batch&);
+    template void Program<T>::run_norm(const Op&, const Batch&, i64, i64, T*);                   \
+    template void Program<T>::settle(const SumColumns&, i64);
 
 ZK_NORM(float)
 ZK_NORM(double)

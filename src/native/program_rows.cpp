@@ -65,26 +65,30 @@ void Program<T>::run_segments(const Batch& batch, const Callback& callback) {
         const std::vector<Op>& ops = segment.ops;
         if (const Call* call = std::get_if<Call>(&ops.front())) callback(call->id, batch.rows);
         else if (segment.kind == Kind::images) run_images(segment, batch);
-        else if (segment.kind == Kind::columns) run_whole_columns(segment, batch);
         else if (batch.threads > 1 && batch.rows < batch.threads * math_.tile_rows)
             run_columns(ops, batch);
-        else run_rows(ops, batch);
+        else run_rows(segment, batch);
+        if (const SumColumns* sums = std::get_if<SumColumns>(&ops.back())) settle(*sums, batch.rows);
     }
 }
 
 // Every thread takes chunks of rows through all the calls: no waiting in between. A row's numbers
 // do not depend on the chunk that it lies in.
 template <class T>
-void Program<T>::run_rows(const std::vector<Op>& ops, const Batch& batch) {
+void Program<T>::run_rows(const Segment& segment, const Batch& batch) {
     // As many chunks for each thread, and none so large that its rows leave the cache.
     const i64 widest = 8 * math_.tile_rows;
     const i64 turns = batch.threads == 1 ? 1 : batch.threads * kChunksPerThread;
     const i64 rounds = (batch.rows - 1) / (widest * turns) + 1;
     const i64 chunk = std::max((batch.rows - 1) / (rounds * turns) + 1, math_.tile_rows);
-    const i64 chunks = (batch.rows + chunk - 1) / chunk;
+    // Where columns are summed, no chunk may cut the rows that are summed together.
+    const bool sums = std::holds_alternative<SumColumns>(segment.ops.back());
+    const i64 unit = sums ? kSumRows : chunk, units = (batch.rows - 1) / unit + 1;
+    const i64 chunks = std::min(units, (batch.rows - 1) / chunk + 1);
     parallel_for(batch.threads, chunks, [&](i64 i, int) {
-        const i64 end = std::min(batch.rows, (i + 1) * chunk);
-        for (const Op& op : ops) run_op(op, batch, i * chunk, end, 0, -1);
+        const i64 begin = units * i / chunks * unit;
+        const i64 end = std::min(batch.rows, units * (i + 1) / chunks * unit);
+        for (const Op& op : segment.ops) run_op(op, batch, begin, end, 0, -1);
     });
 }
 
@@ -255,8 +259,6 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
         }
     } else if (const Dropout* d = std::get_if<Dropout>(&op)) {
         run_dropout(*d, row, row_end);
-    } else if (const Rescale* s = std::get_if<Rescale>(&op)) {
-        run_rescale(*s, batch, row, row_end, nullptr);
     } else if (const Loss* loss = std::get_if<Loss>(&op)) {
         const Targets<T>& t = *batch.targets;
         const LossRows<T> call{loss->kind,
@@ -274,6 +276,8 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
         const i64 bad = math_.loss(call, row, row_end);
         // A label can only be out of range if someone changed it since it was checked.
         if (bad >= 0) row_losses_[static_cast<std::size_t>(bad)] = std::nan("");
+    } else {
+        run_norm(op, batch, row, row_end, nullptr);
     }
 }
 

@@ -1,4 +1,4 @@
-"""Batch normalization in programs: whole columns in training, folded away in inference."""
+"""Batch normalization in programs: sums of whole columns in training, folded away in inference."""
 
 from __future__ import annotations
 
@@ -76,6 +76,33 @@ def test_running_values_and_a_batch_of_one_row(rng):
         assert step(batch) == pytest.approx(eager(batch), rel=1e-12)
         same_state(net, truth, 1e-12)
     np.testing.assert_allclose(net.flat_params, truth.flat_params, rtol=1e-10, atol=1e-15)
+
+
+class Twice(zk.Layer):
+    """A layer of the user's own, which the program calls with the whole batch."""
+
+    def forward(self, x, *, training=False):
+        return 2 * x
+
+    def backward(self, dout):
+        return 2 * dout
+
+
+@pytest.mark.parametrize("shape", [(9,), (4, 5, 6)])
+def test_next_to_a_layer_in_python(shape, rng):
+    """Sums of columns then have a segment of their own: none that they could end comes before."""
+    width: Any = zk.Affine(8) if len(shape) == 1 else zk.Convolution(8, 3)
+    layers: list[Any] = [Twice(), zk.BatchNormalization(), Twice(), width, Twice()]
+    layers += [zk.BatchNormalization(), zk.ReLU(), Twice(), zk.BatchNormalization(), zk.Affine(3)]
+    net = zk.Sequential(layers, shape, loss=zk.SoftmaxWithLoss(), dtype=np.float64)
+    truth = net.copy()
+    x, t = rng.normal(size=(40, *shape)), rng.integers(0, 3, 40)
+    step, eager = compiled(net, momentum(), x, t, 40), eager_step(truth, momentum(), x, t)
+    for rows in (40, 17, 2, 1):
+        batch = rng.permutation(40)[:rows]
+        assert step(batch) == pytest.approx(eager(batch), rel=1e-11)
+        same_state(net, truth, 1e-12)
+    np.testing.assert_allclose(net.flat_params, truth.flat_params, rtol=1e-9, atol=1e-12)
 
 
 def test_a_bad_batch_does_not_spoil_the_running_values(rng):

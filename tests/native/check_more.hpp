@@ -168,4 +168,5 @@ void check_format(const Math<T>& math) {
     for (const i64 count : {0, 1, 3, 4, 7, 8, 15, 16, 17, 31, 33, 100, 1000}) check_update(math, count);
     check_nonfinite(math);
     check_images(math);
+    check_normalize(math);
 }

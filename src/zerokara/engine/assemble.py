@@ -39,7 +39,7 @@ from zerokara.network import Network
 
 ACTIVATIONS = {"none": 0, "relu": 1, "sigmoid": 2, "tanh": 3}
 LOSSES = {"softmax": 0, "sigmoid": 1, "identity": 2}
-KINDS = {"rows": 0, "call": 0, "images": 1, "columns": 2}
+KINDS = {"rows": 0, "call": 0, "images": 1}
 ENTRYWISE = {
     "activate": 0,
     "activate_back": 1,
@@ -78,6 +78,8 @@ def assemble(net: Network, plan: Plan, state: list[Array]) -> Any:
     layers = _layers(program, plan, numbers)
     begins = {segment.kernels[0]: segment.kind for segment in segments(plan)}
     for place, kernel in enumerate(plan.kernels):
+        if isinstance(kernel, Normalize | NormalizeBack):
+            _sum_columns(program, kernel, numbers, norms)
         if kernel in begins:
             program.segment(KINDS[begins[kernel]])
         if isinstance(kernel, Gather):
@@ -138,6 +140,20 @@ def _norm(program: Any, kernel: Kernel | None, norms: dict[NormUse, int]) -> int
         numbers = (use.momentum, 1 - use.momentum, use.eps)
         norms[use] = program.normalization(use.gamma, use.beta, use.mean, use.variance, *numbers)
     return norms[use]
+
+
+def _sum_columns(
+    program: Any,
+    kernel: Normalize | NormalizeBack,
+    numbers: dict[Slot, int],
+    norms: dict[NormUse, int],
+) -> None:
+    """What the segment in front of a batch normalization ends with."""
+    norm = _norm(program, kernel, norms)
+    if isinstance(kernel, NormalizeBack):
+        program.column_sums(norm, numbers[kernel.dout], numbers[kernel.normal])
+    else:
+        program.column_sums(norm, numbers[kernel.x], -1)
 
 
 def _on_columns(

@@ -1,4 +1,4 @@
-"""Batch normalization as kernels: whole columns in training, a scale and a shift in inference."""
+"""Batch normalization as kernels: sums of columns in training, a scale and shift in inference."""
 
 from __future__ import annotations
 

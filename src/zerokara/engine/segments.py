@@ -1,7 +1,8 @@
 """Which kernels run together: each thread takes its samples through all of a segment's kernels.
 
 Images go through one sample at a time; rows in chunks, since a product of one row is slow. A Python
-call takes the whole batch, and so does what needs whole columns.
+call takes the whole batch. Batch normalization ends a segment, for its sums are those of all rows,
+and begins the next.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ON_IMAGES = (Correlate, CorrelateBack, FilterGradient, FromImage, Pool, PoolBack
 
 @dataclass(eq=False)
 class Segment:
-    """Neighbours in the list of kernels, of one kind: 'images', 'rows', 'columns' or 'call'."""
+    """Neighbours in the list of kernels, of one kind: 'images', 'rows' or 'call'."""
 
     kind: str
     kernels: list[Kernel] = field(default_factory=list)
@@ -40,8 +41,9 @@ def segments(plan: Plan) -> list[Segment]:
             drawn.append(kernel)
             continue
         kind = _kind(kernel)
-        if drawn or not made or made[-1].kind != kind or kind == "call":
-            if drawn and kind in ("call", "columns"):
+        waits = isinstance(kernel, Normalize | NormalizeBack)
+        if drawn or waits or not made or made[-1].kind != kind or kind == "call":
+            if drawn and (waits or kind == "call"):
                 made.append(Segment("rows", drawn))
                 drawn = []
             made.append(Segment(kind, drawn))
@@ -56,7 +58,7 @@ def _kind(kernel: Kernel) -> str:
     if isinstance(kernel, Call):
         return "call"
     if isinstance(kernel, Normalize | NormalizeBack):
-        return "columns"
+        return "rows" if kernel.normal.image is None else "images"
     on_image = isinstance(kernel, Entrywise | Rescale) and kernel.out.image is not None
     return "images" if on_image or isinstance(kernel, ON_IMAGES) else "rows"
 
