@@ -87,9 +87,9 @@ void def_images(nb::class_<Self>& type) {
     type.def("correlate_back", [](Self& s, i64 conv, i64 dout, i64 dx, i64 output, int act) {
         s.program.correlate_back(conv, dout, dx, output, static_cast<Activation>(act));
     }, "conv"_a, "dout"_a, "dx"_a, "output"_a, "act"_a);
-    type.def("filter_gradient", [](Self& s, i64 conv, i64 dout) {
-        s.program.filter_gradient(conv, dout);
-    }, "conv"_a, "dout"_a);
+    type.def("filter_gradient", [](Self& s, i64 conv, i64 dout, i64 winner, i64 output, int act) {
+        s.program.filter_gradient(conv, dout, winner, output, static_cast<Activation>(act));
+    }, "conv"_a, "dout"_a, "winner"_a, "output"_a, "act"_a);
     type.def("pool", [](Self& s, bool greatest, Size given, Pair out_size, Pair size, Pair stride,
                         Pair pad, i64 x, i64 out, i64 winner) {
         s.program.pool(pool_shape(greatest, given, out_size, size, stride, pad), x, out, winner);

@@ -98,6 +98,24 @@ struct Pooling {
     Activation act;
 };
 
+// The gradients of W and b of one sample as in FilterGradient, of a convolution whose results only reached
+// what follows by the greatest of each 2x2. `dy`, `winner` and, where the gradient of the activation in
+// front is to be applied, `y` are of the pooled numbers.
+template <class T>
+struct PooledGradient {
+    const T* x;  // where the first window begins
+    i64 x_line, x_pixel;  // from a window to that of the next line, and of the next place
+    Plane<const T> dy, winner, y;
+    Activation act;
+    const Tap* taps;
+    i64 tap_count;
+    i64 depth, columns, out_height, out_width;
+    T* sums;
+    T* bias_sums;
+    bool first;
+    T* scratch;  // pooled_gradient_scratch numbers
+};
+
 // A 3x3 convolution with stride 1, by Winograd's way: out = act(b + windows of x * W), or, with
 // `y`, (that sum) * act'(y): one sample. x begins where the first window does. W is turned, in 16
 // planes of panels. `channels` is a multiple of the lanes of a vector.
@@ -218,6 +236,8 @@ struct ImageMath {
     void (*line_winograd)(const LineWinograd<T>&);
     i64 (*line_winograd_scratch)(const LineWinograd<T>&);
     void (*filter_gradient)(const FilterGradient<T>&);
+    void (*pooled_gradient)(const PooledGradient<T>&);
+    i64 (*pooled_gradient_scratch)(const PooledGradient<T>&);  // `scratch` is not looked at
     // to[i] = the parts' sum at i, added in order; parts lie `apart` from each other.
     void (*sum_parts)(const T* parts, i64 apart, i64 count, i64 numbers, T* to);
     void (*pool)(const PoolShape&, const Pooling<T>&);

@@ -105,7 +105,9 @@ public:
     i64 convolution(i64 weights, i64 bias, const ConvShape& shape, i64 x);
     void correlate(i64 conv, i64 out, Activation act, i64 norm);
     void correlate_back(i64 conv, i64 dout, i64 dx, i64 output, Activation act);
-    void filter_gradient(i64 conv, i64 dout);  // W's and b's, and their update
+    // W's and b's, and their update. With `winner` (-1: none) `dout` is the gradient of the greatest of
+    // each 2x2 of the convolution's results, and `output` (-1: none) what those were.
+    void filter_gradient(i64 conv, i64 dout, i64 winner, i64 output, Activation act);
     void pool(const PoolShape& shape, i64 x, i64 out, i64 winner);
     void pool_back(const PoolShape& shape, i64 dout, i64 dx, i64 winner, i64 output,
                    Activation act);
@@ -193,7 +195,7 @@ private:
     struct FromImage { i64 from, to; };
     struct Correlate { i64 conv, out; Activation act; i64 norm; };
     struct CorrelateBack { i64 conv, dout, dx, output; Activation act; };
-    struct FilterGradient { i64 conv, dout; };
+    struct FilterGradient { i64 conv, dout, winner, output; Activation act; };
     struct Pool { PoolShape shape; i64 x, out, winner; };
     struct PoolBack { PoolShape shape; i64 dout, dx, winner, output; Activation act; };
     using Op = std::variant<Gather, Affine, AffineBack, Entrywise, Loss, Call, Dropout, ToImage,
@@ -260,6 +262,7 @@ private:
     void update_filters(const Filters& filters, const Batch& batch, const Update<T>& step,
                         bool repack);
     void write_filter_gradients(const Filters& filters, i64 rows);
+    void run_filter_gradient(const FilterGradient& op, const Sample& sample);
     void run_few(const AffineForward<T>& op, const Batch& batch);
     void run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, i64 column, i64 column_end);
     bool aliases(const Gather& op, const Batch& batch) const;

@@ -4,6 +4,12 @@
 #include "program.hpp"
 
 namespace zk {
+namespace {
+
+// Bytes of images that are summed over at a time, so that they stay in the first-level cache.
+constexpr i64 kRunBytes = 20480;
+
+}  // namespace
 
 // Numbers go where the tables of the packing say; the rest of a panel stays 0.
 template <class T>
@@ -27,6 +33,60 @@ void Program<T>::pack_filters(const Filters& filters) {
 
 // The gradients of these filters in the order of W, and behind them those of their biases, in the
 // thread's own memory.
+template <class T>
+void Program<T>::filter_gradient(i64 conv, i64 dout, i64 winner, i64 output, Activation act) {
+    Conv& c = convs_.at(static_cast<std::size_t>(conv));
+    const Lay& x = at(c.x).lay;
+    c.x_step = c.shape.stride[1] * x.pixel;
+    if (winner < 0) {
+        c.runs = window_runs(c.shape, x, at(dout).lay);
+        c.dy_step = at(dout).lay.pixel;
+        const i64 bytes = (c.shape.stride[0] * x.line + c.shape.out_width * math_.panel) *
+                          static_cast<i64>(sizeof(T));
+        c.runs_at_once = std::max<i64>(1, kRunBytes / bytes);
+    }
+    c.part = c.packing.size + round_up(c.shape.filters, math_.panel);
+    c.sums = aligned_zeros<T>(c.part * parts_of(max_rows_));
+    add_op(FilterGradient{conv, dout, winner, output, act});
+}
+
+template <class T>
+void Program<T>::run_filter_gradient(const FilterGradient& op, const Sample& sample) {
+    const Conv& c = convs_[static_cast<std::size_t>(op.conv)];
+    const std::vector<Tap>& taps = c.windows.taps;
+    const auto count = static_cast<i64>(taps.size());
+    const T* const x = numbers(c.x, sample);
+    T* const sums = c.sums.get() + sample.part * c.part;
+    T* const bias_sums = sums + c.packing.size;
+    if (op.winner < 0) {
+        math_.images.filter_gradient({x, numbers(op.dout, sample), c.runs.data(),
+                                      static_cast<i64>(c.runs.size()), c.runs_at_once, c.x_step,
+                                      c.dy_step, taps.data(), count, c.windows.depth,
+                                      c.shape.filters, sums, bias_sums, sample.first});
+        return;
+    }
+    const Slot& pooled = at(op.dout);
+    PooledGradient<T> call{x + c.windows.places.front().from,
+                           c.shape.stride[0] * at(c.x).lay.line,
+                           c.x_step,
+                           to_read(plane(op.dout, sample)),
+                           to_read(plane(op.winner, sample)),
+                           to_read(plane(op.output, sample)),
+                           op.act,
+                           taps.data(),
+                           count,
+                           c.windows.depth,
+                           c.shape.filters,
+                           pooled.height,
+                           pooled.width,
+                           sums,
+                           bias_sums,
+                           sample.first,
+                           nullptr};
+    call.scratch = scratch<T>(math_.images.pooled_gradient_scratch(call));
+    math_.images.pooled_gradient(call);
+}
+
 template <class T>
 const T* Program<T>::filter_sums(const Filters& filters, i64 rows) {
     const Conv& c = convs_[static_cast<std::size_t>(filters.conv)];
@@ -69,6 +129,8 @@ void Program<T>::write_filter_gradients(const Filters& filters, i64 rows) {
 
 #define ZK_FILTERS(T)                                                                            \
     template void Program<T>::pack_filters(const Filters&);                                      \
+    template void Program<T>::filter_gradient(i64, i64, i64, i64, Activation);                   \
+    template void Program<T>::run_filter_gradient(const FilterGradient&, const Sample&);         \
     template void Program<T>::update_filters(const Filters&, const Batch&, const Update<T>&, bool); \
     template void Program<T>::write_filter_gradients(const Filters&, i64);
 

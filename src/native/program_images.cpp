@@ -12,8 +12,6 @@ namespace {
 // parts. Fixed numbers: the order of the sums, and so their bits, must hang on nothing else.
 constexpr i64 kPartRows = 8;
 constexpr i64 kMostParts = 16;
-// Bytes of images that are summed over at a time, so that they stay in the first-level cache.
-constexpr i64 kRunBytes = 20480;
 
 }  // namespace
 
@@ -102,21 +100,6 @@ void Program<T>::correlate_back(i64 conv, i64 dout, i64 dx, i64 output, Activati
 }
 
 template <class T>
-void Program<T>::filter_gradient(i64 conv, i64 dout) {
-    Conv& c = convs_.at(static_cast<std::size_t>(conv));
-    const Lay &x = at(c.x).lay, &dy = at(dout).lay;
-    c.runs = window_runs(c.shape, x, dy);
-    c.x_step = c.shape.stride[1] * x.pixel;
-    c.dy_step = dy.pixel;
-    const i64 bytes = (c.shape.stride[0] * x.line + c.shape.out_width * math_.panel) *
-                      static_cast<i64>(sizeof(T));
-    c.runs_at_once = std::max<i64>(1, kRunBytes / bytes);
-    c.part = c.packing.size + round_up(c.shape.filters, math_.panel);
-    c.sums = aligned_zeros<T>(c.part * parts_of(max_rows_));
-    add_op(FilterGradient{conv, dout});
-}
-
-template <class T>
 void Program<T>::pool(const PoolShape& shape, i64 x, i64 out, i64 winner) {
     add_op(Pool{shape, x, out, winner});
 }
@@ -190,14 +173,7 @@ void Program<T>::run_image_op(const Op& op, const Batch& batch, const Sample& sa
                                     c.shape.channels, act ? b->act : Activation::none});
         }
     } else if (const FilterGradient* g = std::get_if<FilterGradient>(&op)) {
-        const Conv& c = convs_[static_cast<std::size_t>(g->conv)];
-        const std::vector<Tap>& taps = c.windows.taps;
-        T* const sums = c.sums.get() + sample.part * c.part;
-        math_.images.filter_gradient({from(c.x), from(g->dout), c.runs.data(),
-                                      static_cast<i64>(c.runs.size()), c.runs_at_once, c.x_step,
-                                      c.dy_step, taps.data(), static_cast<i64>(taps.size()),
-                                      c.windows.depth, c.shape.filters, sums,
-                                      sums + c.packing.size, sample.first});
+        run_filter_gradient(*g, sample);
     } else if (const Pool* p = std::get_if<Pool>(&op)) {
         const Activation none = Activation::none;
         math_.images.pool(p->shape, {reading(p->x), writing(p->out), writing(p->winner), {}, none});
@@ -241,10 +217,10 @@ void Program<T>::run_image_op(const Op& op, const Batch& batch, const Sample& sa
     template i64 Program<T>::convolution(i64, i64, const ConvShape&, i64);                       \
     template void Program<T>::correlate(i64, i64, Activation, i64);                              \
     template void Program<T>::correlate_back(i64, i64, i64, i64, Activation);                    \
-    template void Program<T>::filter_gradient(i64, i64);                                         \
     template void Program<T>::pool(const PoolShape&, i64, i64, i64);                             \
     template void Program<T>::pool_back(const PoolShape&, i64, i64, i64, i64, Activation);       \
     template i64 Program<T>::parts_of(i64) const;                                                \
+    template T* Program<T>::numbers(i64, const Sample&) const;                                   \
     template Plane<T> Program<T>::plane(i64, const Sample&) const;                               \
     template void Program<T>::run_images(const Segment&, const Batch&);
 

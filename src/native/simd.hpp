@@ -170,6 +170,41 @@ inline Vector<double> square_root(Vector<double> v) {
 #endif
 }
 
+// Each lane's own choice among four numbers side by side: 0 to 3, given as numbers and made ready by
+// `which_of`. Instruction sets and formats without such an instruction have to do with products by 0.
+template <class T>
+constexpr bool kPicks = false;
+template <class T>
+inline Vector<T> which_of(Vector<T> choice) { return choice; }
+#if defined(__AVX__)
+template <>
+constexpr bool kPicks<float> = true;
+template <>
+inline Vector<float> which_of<float>(Vector<float> choice) {
+    return (Vector<float>)__builtin_convertvector(choice, Bits<float>);
+}
+inline Vector<float> pick(const float* four, Vector<float> which) {
+#if defined(__AVX512F__)
+    return _mm512_permutevar_ps(_mm512_broadcast_f32x4(_mm_loadu_ps(four)), (__m512i)which);
+#else
+    return _mm256_permutevar_ps(_mm256_broadcast_ps((const __m128*)four), (__m256i)which);
+#endif
+}
+#elif defined(__ARM_NEON)
+template <>
+constexpr bool kPicks<float> = true;
+template <>
+inline Vector<float> which_of<float>(Vector<float> choice) {
+    // The bytes of a choice, in the order of a table of sixteen.
+    const uint32x4_t number = vreinterpretq_u32_s32(vcvtq_s32_f32(choice));
+    return vreinterpretq_f32_u32(vmlaq_n_u32(vdupq_n_u32(0x03020100u), number, 0x04040404u));
+}
+inline Vector<float> pick(const float* four, Vector<float> which) {
+    return vreinterpretq_f32_u8(
+        vqtbl1q_u8(vreinterpretq_u8_f32(vld1q_f32(four)), vreinterpretq_u8_f32(which)));
+}
+#endif
+
 // Lanes added from the first to the last: the same order on every call.
 template <class T>
 inline T sum_lanes(Vector<T> v) {

@@ -173,8 +173,9 @@ void turn_results(const LineWinograd<T>& op, const Band<T>& band, i64 first, i64
     const T *const scale = op.scale, *const bias = op.bias;
     const i64 columns = op.columns, pixel = op.out.pixel, y_pixel = op.y.pixel;
     const T* product = band.product;
-    for (i64 s = first; s < first + count; ++s) {
-        const i64 y = band.line + s / band.across, x = s % band.across * kResults;
+    i64 y = band.line + first / band.across, x = first % band.across * kResults;
+    for (i64 s = 0; s < count; ++s, x += kResults) {
+        if (x >= op.out_width) x = 0, ++y;
         const i64 rest = op.out_width - x, kept = rest < kResults ? rest : kResults;
         T* to = op.out.data + y * op.out.line + x * pixel;
         const int empty = empty_windows(band.seen + (y - band.line) * band.seen_line + x,

@@ -74,6 +74,16 @@ def one_of_five_wide(rng: np.random.Generator, dtype: Any) -> zk.Network:
     return build(rng, layers, (1, height, width), dtype)
 
 
+def one_pooled(rng: np.random.Generator, dtype: Any) -> zk.Network:
+    """One or two convolutions, of which the greatest of each 2x2 goes on."""
+    layers: list[Any] = []
+    channels, size = int(rng.integers(1, 9)), int(rng.integers(14, 21))
+    for most in (40, 10)[: int(rng.integers(1, 3))]:
+        k, pad = int(rng.choice([1, 3, 5])), int(rng.integers(0, 3))
+        layers += [zk.Convolution(int(rng.integers(1, most)), k, pad=pad), pick(rng), zk.MaxPool(2)]
+    return build(rng, [*layers, zk.Flatten()], (channels, size, size + 2), dtype)
+
+
 def pick(rng: np.random.Generator) -> zk.layers.Layer:
     kinds = (zk.ReLU, zk.Tanh, zk.Sigmoid, zk.Identity)
     return kinds[int(rng.integers(len(kinds)))]()

@@ -21,6 +21,7 @@ from image_cases import (
     one_geometry,
     one_of_five_wide,
     one_of_many_channels,
+    one_pooled,
     random_conv_net,
     random_images,
     random_pool,
@@ -55,7 +56,8 @@ def predicted(net: zk.Network, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    ("make", "count"), [(one_geometry, 120), (one_of_many_channels, 40), (one_of_five_wide, 40)]
+    ("make", "count"),
+    [(one_geometry, 120), (one_of_many_channels, 40), (one_of_five_wide, 40), (one_pooled, 30)],
 )
 def test_random_geometries(isa, dtype, make, count, rng):
     """Forward, the gradient of the images and that of the filters, in one step each."""
@@ -158,6 +160,39 @@ def test_what_is_not_finite_comes_through(value, dtype, rng):
             got, want = inference(x), net.forward(x)
         np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
         np.testing.assert_array_equal(np.isinf(got), np.isinf(want))
+
+
+@pytest.mark.parametrize("size", [12, 13])
+def test_three_of_four_zeros_are_not_multiplied(size, rng):
+    """Where the greatest of each 2x2 goes on and covers the image; else dout is made and read."""
+    layers = [zk.Convolution(5, 3, pad=1), zk.ReLU(), zk.MaxPool(2), zk.Convolution(20, 3)]
+    layers += [zk.ReLU(), zk.MaxPool(2, 1), zk.Flatten(), zk.Affine(3)]
+    net = zk.Sequential(layers, (1, size, size), loss=zk.SoftmaxWithLoss())
+    x, t = rng.normal(size=(4, 1, size, size)).astype(np.float32), np.zeros(4, np.int64)
+    text = str(compiled(net, zk.SGD(), x, t, 4).program).split("fused:")[0]
+    assert ("which the greatest of 2x2 alone get" in text) == (size == 12)
+    assert ("maxpool1: dmaxpool1 back to where it came from" in text) == (size == 13)
+    assert "maxpool2: dmaxpool2" in text
+
+
+def test_what_is_not_finite_reaches_every_gradient_of_w(rng):
+    """0 times infinity is NaN also where no gradient arrives."""
+    net = zk.Sequential(
+        [zk.Convolution(3, 3), zk.Sigmoid(), zk.MaxPool(2), zk.Flatten()],
+        (1, 6, 6),
+        loss=zk.IdentityWithLoss(),
+    )
+    net.params["convolution1.W"][:] = np.abs(net.params["convolution1.W"])
+    x, t = rng.normal(size=(3, 1, 6, 6)).astype(np.float32), np.zeros((3, 12), np.float32)
+    truth = net.copy()
+    step, eager = compiled(net, zk.SGD(0.1), x, t, 3), eager_step(truth, zk.SGD(0.1), x, t)
+    x[1, 0, 2, 3] = np.inf  # past the check of the data
+    with np.errstate(all="ignore"):
+        loss = step(range(3))
+        eager(range(3))
+    assert np.isfinite(loss)
+    assert np.isnan(truth.params["convolution1.W"]).any()
+    np.testing.assert_array_equal(np.isnan(net.flat_params), np.isnan(truth.flat_params))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

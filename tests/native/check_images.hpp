@@ -203,6 +203,8 @@ void check_layout(const Math<T>& math, i64 c, i64 h, i64 w, i64 border) {
     expect(right && again.fenced() && image.border_is_zero(), geometry("layout", c, 0, h, w, 0, 0, border));
 }
 
+#include "check_pooled.hpp"
+
 template <class T>
 void check_images(const Math<T>& math) {
     for (int n = 0; n < 60; ++n) {
@@ -215,6 +217,7 @@ void check_images(const Math<T>& math) {
         check_pool(math, c, h, w, size, stride, pad, n % 2 == 0);
         check_layout(math, f, h, w, n % 3);
     }
+    check_pooled(math);
     check_line_winograd(math, 40, 6, 9, 80, 5, 1, Activation::relu);  // more lines than a band
     check_correlate(math, 150, 3, 2, 2, 2, 1, 0, Activation::relu);  // deeper than a block
 }

@@ -134,7 +134,7 @@ class ConvolutionPrograms:
         program.to_image(given, x_lines)
         program.gather(1, slopes, False)
         program.to_image(slopes, dout_lines)
-        program.filter_gradient(use, dout)
+        program.filter_gradient(use, dout, -1, -1, 0)
         program.correlate_back(use, dout, dx, -1, 0)
         program.result(given)
         return program

@@ -200,7 +200,11 @@ def _on_images(
         slots = (number(kernel.dout), number(kernel.dx), number(kernel.y))
         program.correlate_back(convolutions[kernel.use], *slots, ACTIVATIONS[kernel.activation])
     elif isinstance(kernel, FilterGradient):
-        program.filter_gradient(convolutions[kernel.use], number(kernel.dout))
+        back = kernel.pooled
+        dout, name = (kernel.dout, "none") if back is None else (back.dout, back.activation)
+        pooled = (None, None) if back is None else (back.pool.winner, back.y)
+        conv = convolutions[kernel.use]
+        program.filter_gradient(conv, number(dout), *map(number, pooled), ACTIVATIONS[name])
     elif isinstance(kernel, Pool):
         slots = (number(kernel.x), number(kernel.out), number(kernel.winner))
         program.pool(*_window(kernel), *slots)

@@ -11,7 +11,13 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import TypeAlias
 
-from zerokara.engine.image_kernels import Correlate, CorrelateBack, Dropout, PoolBack
+from zerokara.engine.image_kernels import (
+    Correlate,
+    CorrelateBack,
+    Dropout,
+    FilterGradient,
+    PoolBack,
+)
 from zerokara.engine.norm_kernels import Normalize, Rescale
 from zerokara.engine.program import Affine, AffineBack, Entrywise, Kernel, Plan, Slot
 
@@ -138,6 +144,9 @@ def fuse(plan: Plan) -> None:
     for kernel in plan.kernels:
         if isinstance(kernel, Dropout) and kernel.noise is not None:
             _drop_in_place(plan, kernel)
+    for kernel in list(plan.kernels):
+        if isinstance(kernel, FilterGradient):
+            _gradient_of_pooled(plan, kernel)
 
 
 def _drop_in_place(plan: Plan, dropout: Dropout) -> None:
@@ -159,6 +168,23 @@ def _drop_in_place(plan: Plan, dropout: Dropout) -> None:
     dropout.noise = back.noise = None
     back.factor = dropout.factor
     plan.fused.append(f"{dropout.name} in place; its noise and {back.activation}'")
+
+
+def _gradient_of_pooled(plan: Plan, gradient: FilterGradient) -> None:
+    """Of 2x2 results only the greatest has a gradient: the other three are never multiplied."""
+    writers = [kernel for kernel in plan.kernels if gradient.dout in kernel.writes()]
+    back = writers[0]
+    if len(writers) > 1 or not isinstance(back, PoolBack) or not back.pool.greatest:
+        return
+    shape, pooled, window = back.dx.shape, back.dout.shape, back.pool.window
+    if window.size != (2, 2) or window.stride != (2, 2) or window.pad != (0, 0):
+        return
+    if shape[1:] != (2 * pooled[1], 2 * pooled[2]):
+        return
+    gradient.pooled = back
+    plan.fused.append(f"{back.words()}; {gradient.use.name}: d{gradient.use.filters}")
+    if _uses(plan)[gradient.dout] == 0:
+        plan.kernels.remove(back)
 
 
 def _fuse_once(plan: Plan) -> bool:

@@ -110,18 +110,26 @@ class CorrelateBack(Kernel):
 
 @dataclass(eq=False)
 class FilterGradient(Kernel):
-    """dW and db of each part of the batch; their sum and the update come after all kernels."""
+    """dW and db of each part of the batch; their sum and the update come after all kernels.
+
+    With `pooled`, which would write `dout`, that is never looked at where it is 0.
+    """
 
     use: ConvolutionUse
     x: Slot
     dout: Slot
+    pooled: PoolBack | None = None
 
     def reads(self) -> list[Slot]:
-        return [self.x, self.dout]
+        return [self.x, *([self.dout] if self.pooled is None else self.pooled.reads())]
 
     def words(self) -> str:
-        use = self.use
-        return f"{use.name}: d{use.filters} and db from {self.x.name} and {self.dout.name}"
+        use, back = self.use, self.pooled
+        start = f"{use.name}: d{use.filters} and db from {self.x.name} and"
+        if back is None:
+            return f"{start} {self.dout.name}"
+        fused = "" if back.y is None else f" x {back.activation}'({back.y.name})"
+        return f"{start} {back.dout.name}{fused}, which the greatest of 2x2 alone get"
 
 
 @dataclass(eq=False)

@@ -68,7 +68,7 @@ def _lay_images(plan: Plan, lanes: int) -> None:
         slot
         for kernel in plan.kernels
         if not isinstance(kernel, Correlate)
-        for slot in ([kernel.dout] if isinstance(kernel, FilterGradient) else kernel.reads())
+        for slot in kernel.reads()[1 if isinstance(kernel, FilterGradient) else 0 :]
     }
     plan.lays.clear()
     for slot in plan.slots():
