@@ -31,8 +31,6 @@ void Program<T>::pack_filters(const Filters& filters) {
               c.bias_panel.get() + filters.first);
 }
 
-// The gradients of these filters in the order of W, and behind them those of their biases, in the
-// thread's own memory.
 template <class T>
 void Program<T>::filter_gradient(i64 conv, i64 dout, i64 winner, i64 output, Activation act) {
     Conv& c = convs_.at(static_cast<std::size_t>(conv));
@@ -87,6 +85,8 @@ void Program<T>::run_filter_gradient(const FilterGradient& op, const Sample& sam
     math_.images.pooled_gradient(call);
 }
 
+// The gradients of these filters in the order of W, and behind them those of their biases, in the
+// thread's own memory.
 template <class T>
 const T* Program<T>::filter_sums(const Filters& filters, i64 rows) {
     const Conv& c = convs_[static_cast<std::size_t>(filters.conv)];
