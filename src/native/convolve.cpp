@@ -1,5 +1,6 @@
 // Convolution as products of tiles: a few places of the window at a time, against a panel of W.
 #include "activation.hpp"
+#include "filter_sums.hpp"
 #include "tables.hpp"
 #include "tile.hpp"
 
@@ -133,20 +134,12 @@ template <class T, int rows, int vectors>
 inline void gradient_tile(const FilterGradient<T>& op, const Run* run, const Run* end, i64 from,
                           i64 j, T* sums, bool begins) {
     Vector<T> sum[rows][vectors] = {};
-    if (!begins) {
-#pragma GCC unroll 24
-        for (int i = 0; i < rows; ++i)
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; ++v) sum[i][v] = load(sums + (i * vectors + v) * kLanes<T>);
-    }
+    load_sums<T>(sums, begins, sum);
     for (; run != end; ++run)
         multiply<T, rows, vectors, true>(run->count,
                                          Scalars<T, true>{op.x + run->from + from, 1, op.x_step},
                                          Rows<T>{op.dy + run->to + j, op.dy_step}, sum);
-#pragma GCC unroll 24
-    for (int i = 0; i < rows; ++i)
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; ++v) store(sums + (i * vectors + v) * kLanes<T>, sum[i][v]);
+    store_sums<T>(sum, sums);
 }
 
 template <class T>
@@ -156,21 +149,9 @@ void filter_gradient(const FilterGradient<T>& op) {
         const Run* const end =
             op.runs + (r + op.runs_at_once < op.run_count ? r + op.runs_at_once : op.run_count);
         const bool begins = op.first && r == 0;
-        for (i64 j = 0; j < op.columns; j += kPanel<T>) {
-            T* sums = op.sums + j * op.depth;
-            const auto taps = [&]<int vectors>() {
-                for (i64 t = 0; t < op.tap_count; ++t) {
-                    const Tap tap = op.taps[t];
-                    for_tiles<vectors>(0, tap.depth, [&]<int rows>(i64 k) {
-                        gradient_tile<T, rows, vectors>(op, run, end, tap.from + k, j,
-                                                        sums + k * vectors * kLanes<T>, begins);
-                    });
-                    sums += tap.depth * vectors * kLanes<T>;
-                }
-            };
-            if (op.columns - j <= kLanes<T>) taps.template operator()<1>();
-            else taps.template operator()<kTileVectors>();
-        }
+        for_filter_tiles<T>(op, [&]<int rows, int vectors>(i64 from, i64 j, T* sums) {
+            gradient_tile<T, rows, vectors>(op, run, end, from, j, sums, begins);
+        });
     }
     for (i64 j = 0; j < op.columns; j += kLanes<T>) {
         Vector<T> sum = op.first ? Vector<T>{} : load(op.bias_sums + j);

@@ -2,8 +2,8 @@
 // dy are then 0, and only the fourth is multiplied. Which one that is differs from lane to lane, so that
 // each lane picks its own pixel among four.
 #include "activation.hpp"
+#include "filter_sums.hpp"
 #include "tables.hpp"
-#include "tile.hpp"
 
 namespace zk::ZK_ISA {
 namespace {
@@ -17,7 +17,7 @@ struct Gathered {
     T* dy;
     T* which;
     T* fours;
-    bool finite;  // all of x
+    bool picks;  // one place of four; else all four are multiplied
 };
 
 template <class T>
@@ -52,7 +52,7 @@ void gather_panel(const PooledGradient<T>& op, const Gathered<T>& to, i64 j) {
                 sum[v] += one;
                 store(dy, one);
                 const Vector<T> winner = load(winners + v * kLanes<T>);
-                store(which, kPicks<T> && to.finite ? which_of<T>(winner) : winner);
+                store(which, to.picks ? which_of<T>(winner) : winner);
             }
             from += op.dy.pixel;
             winners += op.winner.pixel;
@@ -94,12 +94,7 @@ template <class T, bool picks, int rows, int vectors>
 inline void pooled_tile(const PooledGradient<T>& op, const Gathered<T>& in, i64 from, i64 j, T* sums) {
     constexpr i64 width = vectors * kLanes<T>;
     Vector<T> sum[rows][vectors] = {};
-    if (!op.first) {
-#pragma GCC unroll 24
-        for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; ++v) sum[r][v] = load(sums + (r * vectors + v) * kLanes<T>);
-    }
+    load_sums<T>(sums, op.first, sum);
     const T* dy = in.dy + j * op.out_height * op.out_width;
     const T* which = in.which + j * op.out_height * op.out_width;
     for (i64 oy = 0; oy < op.out_height; ++oy) {
@@ -131,29 +126,14 @@ inline void pooled_tile(const PooledGradient<T>& op, const Gathered<T>& in, i64 
             which += width;
         }
     }
-#pragma GCC unroll 24
-    for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; ++v) store(sums + (r * vectors + v) * kLanes<T>, sum[r][v]);
+    store_sums<T>(sum, sums);
 }
 
 template <class T, bool picks>
 void all_tiles(const PooledGradient<T>& op, const Gathered<T>& in) {
-    for (i64 j = 0; j < op.columns; j += kPanel<T>) {
-        T* sums = op.sums + j * op.depth;
-        const auto taps = [&]<int vectors>() {
-            for (i64 t = 0; t < op.tap_count; ++t) {
-                const Tap tap = op.taps[t];
-                for_tiles<vectors>(0, tap.depth, [&]<int rows>(i64 k) {
-                    pooled_tile<T, picks, rows, vectors>(op, in, tap.from + k, j,
-                                                         sums + k * vectors * kLanes<T>);
-                });
-                sums += tap.depth * vectors * kLanes<T>;
-            }
-        };
-        if (op.columns - j <= kLanes<T>) taps.template operator()<1>();
-        else taps.template operator()<kTileVectors>();
-    }
+    for_filter_tiles<T>(op, [&]<int rows, int vectors>(i64 from, i64 j, T* sums) {
+        pooled_tile<T, picks, rows, vectors>(op, in, from, j, sums);
+    });
 }
 
 template <class T>
@@ -161,17 +141,13 @@ void pooled_gradient(const PooledGradient<T>& op) {
     const i64 places = op.out_height * op.out_width, numbers = places * padded<T>(op.columns);
     Gathered<T> in{op.scratch, op.scratch + numbers, op.scratch + 2 * numbers, false};
     const i64 span = span_of(op);
-    in.finite = all_finite(op.x, span + op.x_line + op.x_pixel);
+    // 0 times infinity is NaN, and has to come through: then nothing may be left out.
+    in.picks = kPicks<T> && all_finite(op.x, span + op.x_line + op.x_pixel);
     gather_fours(op.x, op.x_line, op.x_pixel, span, in.fours);
     with_activation(op.y.data == nullptr ? Activation::none : op.act,
                     [&]<Activation act>() { gather_dy<T, act>(op, in); });
-    // 0 times infinity is NaN, and has to come through: then nothing may be left out.
-    if constexpr (kPicks<T>) {
-        if (in.finite) all_tiles<T, true>(op, in);
-        else all_tiles<T, false>(op, in);
-    } else {
-        all_tiles<T, false>(op, in);
-    }
+    if (in.picks) all_tiles<T, kPicks<T>>(op, in);
+    else all_tiles<T, false>(op, in);
 }
 
 template <class T>

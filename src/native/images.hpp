@@ -151,6 +151,7 @@ struct LineWinograd {
 // How many numbers a column has: one a row, or in images one a pixel.
 struct Places {
     i64 rows, height, width;
+    i64 count() const { return rows * height * width; }
 };
 
 // Where they are: data[r * row + y * line + x * pixel].

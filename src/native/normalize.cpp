@@ -49,8 +49,6 @@ inline void each_block(i64 columns, F&& f) {
     for (; c < columns; c += kLanes<T>) f.template operator()<1>(c);
 }
 
-inline i64 count_of(const Places& places) { return places.rows * places.height * places.width; }
-
 template <class T, int vectors>
 void moments_block(const ColumnSums<T>& op, i64 column) {
     Vector<T> mean[vectors] = {}, squares[vectors] = {};
@@ -58,7 +56,7 @@ void moments_block(const ColumnSums<T>& op, i64 column) {
         const T* const from = at(op.x, r, y, x) + column;
         for (int v = 0; v < vectors; ++v) mean[v] += load(from + v * kLanes<T>);
     });
-    const Vector<T> count = splat(static_cast<T>(count_of(op.places)));
+    const Vector<T> count = splat(static_cast<T>(op.places.count()));
     for (int v = 0; v < vectors; ++v) mean[v] /= count;
     each_place(op.places, [&](i64 r, i64 y, i64 x) {
         const T* const from = at(op.x, r, y, x) + column;

@@ -240,7 +240,6 @@ private:
     Grid<T> grid(i64 slot, i64 row, T* local) const;
     Grid<const T> reading(i64 slot, i64 row, T* local) const;
     Places places(i64 slot, i64 rows) const;
-    i64 numbers_of(i64 slot, i64 rows) const;
     void run_norm(const Op& op, const Batch& batch, i64 row, i64 row_end, T* local);
     void settle(const SumColumns& op, i64 rows);
     void run_image_op(const Op& op, const Batch& batch, const Sample& sample);

@@ -122,7 +122,7 @@ void Program<T>::run_norm(const Op& op, const Batch& batch, i64 row, i64 row_end
     } else if (const NormalizeBack* b = std::get_if<NormalizeBack>(&op)) {
         if (b->dx < 0) return;  // of a first layer only the sums are asked for
         const Norm& n = norms_[static_cast<std::size_t>(b->norm)];
-        const i64 count = numbers_of(b->normal, batch.rows);
+        const i64 count = places(b->normal, batch.rows).count();
         math_.images.normalize_back({places(b->normal, rows), reading(b->dout, row, local),
                                      reading(b->normal, row, local), grid(b->dx, row, local),
                                      n.columns, buffers_.params + n.gamma, n.scale.get(),
@@ -136,24 +136,17 @@ void Program<T>::run_norm(const Op& op, const Batch& batch, i64 row, i64 row_end
     }
 }
 
-// How many numbers of the batch a column has.
-template <class T>
-i64 Program<T>::numbers_of(i64 slot, i64 rows) const {
-    const Places p = places(slot, rows);
-    return p.rows * p.height * p.width;
-}
-
 // When all threads have summed their rows.
 template <class T>
 void Program<T>::settle(const SumColumns& op, i64 rows) {
     Norm& n = norms_[static_cast<std::size_t>(op.norm)];
     const i64 height = rows_of_part(at(op.x)), parts = (rows - 1) / height + 1, apart = 2 * n.width;
     if (op.normal < 0) {
-        math_.images.settle({n.parts.get(), parts, apart, numbers_of(op.x, height),
-                             numbers_of(op.x, rows - (parts - 1) * height), n.columns, n.mean,
+        math_.images.settle({n.parts.get(), parts, apart, places(op.x, height).count(),
+                             places(op.x, rows - (parts - 1) * height).count(), n.columns, n.mean,
                              n.variance, n.shift.get(), n.scale.get(), static_cast<T>(n.keep),
                              static_cast<T>(n.take), static_cast<T>(n.eps),
-                             numbers_of(op.x, rows) > 1});
+                             places(op.x, rows).count() > 1});
     } else {
         math_.images.sum_parts(n.parts.get(), apart, parts, apart, n.sums.get());
         std::copy_n(n.sums.get(), n.columns, buffers_.grads + n.beta);
