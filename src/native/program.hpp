@@ -134,6 +134,8 @@ public:
 private:
     // Rows whose columns are summed before the next ones are begun.
     static constexpr i64 kSumRows = 16;
+    // A call of so much arithmetic is cut where there are too few rows or samples to share out.
+    static constexpr double kFlopsToCut = 2e5;
 
     struct Slot {
         T* data;
@@ -213,6 +215,7 @@ private:
         T* local;  // the thread's own memory
         i64 part;
         bool first;  // of its part
+        i64 band = 0, bands = 1;  // of the lines of a convolution's results
     };
     struct Range { i64 offset, count; };
     // A block of one layer's parameters: rows [k, k_end), columns [j, j_end); bias where rows = 0.
@@ -233,6 +236,7 @@ private:
     void run_rows(const Segment& segment, const Batch& batch);
     void run_columns(const std::vector<Op>& ops, const Batch& batch);
     void run_images(const Segment& segment, const Batch& batch);
+    void run_bands(const Segment& segment, const Batch& batch);
     void fold_norms();
     void fold_into(i64 norm, i64 bias);
     const T* scale_of(i64 norm) const;
@@ -248,6 +252,7 @@ private:
     void run_dropout(const Dropout& op, i64 row, i64 row_end);
     void next_noise();
     i64 parts_of(i64 rows) const;
+    static double flops_of(const Conv& conv);
     void check_windows(const Windows& windows, const Slot& slot) const;
     void pack_filters(const Filters& filters);
     void pack_turned(const Filters& filters, bool back);

@@ -74,13 +74,19 @@ i64 Program<T>::convolution(i64 weights, i64 bias, const ConvShape& shape, i64 x
     return id;
 }
 
+// Of one sample, multiplied window by window.
+template <class T>
+double Program<T>::flops_of(const Conv& c) {
+    return 2.0 * static_cast<double>(c.windows.depth * c.shape.filters) *
+           static_cast<double>(c.windows.places.size());
+}
+
 template <class T>
 void Program<T>::correlate(i64 conv, i64 out, Activation act, i64 norm) {
     Conv& c = convs_.at(static_cast<std::size_t>(conv));
     c.windows = forward_windows(c.shape, at(c.x).lay, at(out).lay);
     check_windows(c.windows, at(c.x));
-    flops_a_row_ += 2.0 * static_cast<double>(c.windows.depth * c.shape.filters) *
-                    static_cast<double>(c.windows.places.size());
+    flops_a_row_ += flops_of(c);
     fold_into(norm, c.bias);
     add_op(Correlate{conv, out, act, norm});
 }
@@ -122,6 +128,7 @@ void Program<T>::run_images(const Segment& segment, const Batch& batch) {
     const i64 parts = segment.has_sums ? parts_of(batch.rows) : batch.rows;
     while (static_cast<int>(locals_.size()) < std::max(1, batch.threads))
         locals_.push_back(aligned_zeros<T>(local_size_));
+    if (!segment.has_sums && 2 * batch.rows <= batch.threads) return run_bands(segment, batch);
     parallel_for(batch.threads, parts, [&](i64 part, int thread) {
         const i64 begin = batch.rows * part / parts, end = batch.rows * (part + 1) / parts;
         T* const local = locals_[static_cast<std::size_t>(thread)].get();
@@ -129,6 +136,22 @@ void Program<T>::run_images(const Segment& segment, const Batch& batch) {
             for (const Op& op : segment.ops)
                 run_image_op(op, batch, {r, local, part, r == begin});
     });
+}
+
+// More than one thread for a sample: call by call, each large convolution cut into bands of lines.
+template <class T>
+void Program<T>::run_bands(const Segment& segment, const Batch& batch) {
+    for (const Op& op : segment.ops) {
+        const Correlate* f = std::get_if<Correlate>(&op);
+        const bool large =
+            f != nullptr && flops_of(convs_[static_cast<std::size_t>(f->conv)]) >= kFlopsToCut;
+        const i64 bands = large ? batch.threads / batch.rows : 1;
+        parallel_for(batch.threads, batch.rows * bands, [&](i64 task, int) {
+            const i64 r = task / bands;
+            T* const local = locals_[static_cast<std::size_t>(r)].get();
+            run_image_op(op, batch, {r, local, 0, true, task % bands, bands});
+        });
+    }
 }
 
 // Where a slot's numbers of this sample begin.
@@ -155,12 +178,15 @@ void Program<T>::run_image_op(const Op& op, const Batch& batch, const Sample& sa
         const Conv& c = convs_[static_cast<std::size_t>(f->conv)];
         if (c.way != Way::tiles) return correlate_turned(c, *f, sample);
         const Windows& w = c.windows;
+        const i64 count = static_cast<i64>(w.places.size());
+        const i64 begin = count * sample.band / sample.bands;
+        const i64 end = count * (sample.band + 1) / sample.bands;
         const T* const bias = f->norm < 0 ? c.bias_panel.get()
                                           : norms_[static_cast<std::size_t>(f->norm)].shift.get();
         math_.images.correlate({from(c.x), c.panels.get(), bias, scale_of(f->norm),
-                                from(f->out), nullptr, w.places.data(),
-                                static_cast<i64>(w.places.size()), w.taps.data(),
-                                static_cast<i64>(w.taps.size()), w.depth, c.shape.filters, f->act});
+                                from(f->out), nullptr, w.places.data() + begin, end - begin,
+                                w.taps.data(), static_cast<i64>(w.taps.size()), w.depth,
+                                c.shape.filters, f->act});
     } else if (const CorrelateBack* b = std::get_if<CorrelateBack>(&op)) {
         const Conv& c = convs_[static_cast<std::size_t>(b->conv)];
         if (c.back_way != Way::tiles) return correlate_turned_back(c, *b, sample);

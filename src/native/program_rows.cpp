@@ -9,8 +9,6 @@
 namespace zk {
 namespace {
 
-// A product of so much arithmetic is cut by columns when there are too few rows to share out.
-constexpr double kFlopsToCut = 2e5;
 // With few rows W is read but once, so a product is cut by its depth, into parts that lie in one
 // piece: of so many numbers of W, and no more than so many. The order of the sums, and so their bits,
 // hangs on nothing else.

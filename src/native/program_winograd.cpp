@@ -1,6 +1,8 @@
 // Convolutions by Winograd's ways: when one is taken, and how W is turned for it.
 #include "program.hpp"
 
+#include <algorithm>
+
 namespace zk {
 namespace {
 
@@ -110,15 +112,22 @@ void Program<T>::correlate_turned(const Conv& c, const Correlate& op, const Samp
     const T* const bias = op.norm < 0 ? c.bias_panel.get()
                                       : norms_[static_cast<std::size_t>(op.norm)].shift.get();
     const T* const scale = scale_of(op.norm);
-    const Plane<T> out = plane(op.out, sample);
+    Plane<T> out = plane(op.out, sample);
     const Plane<const T> none{nullptr, 0, 0};
+    // The sample's band of lines: whole squares, two lines high.
+    const i64 pairs = (s.out_height + 1) / 2;
+    const i64 line = pairs * sample.band / sample.bands * 2;
+    const i64 height =
+        std::min(s.out_height, pairs * (sample.band + 1) / sample.bands * 2) - line;
+    x.data += line * x.line;
+    out.data += line * out.line;
     if (c.way == Way::squares) {
         math_.images.winograd({x, c.panels.get(), bias, scale, out, none, s.channels, s.filters,
-                               s.out_height, s.out_width, op.act,
+                               height, s.out_width, op.act,
                                scratch<T>(math_.images.winograd_scratch(s.channels, s.filters))});
     } else {
         by_lines({x, c.panels.get(), bias, scale, out, none, s.size[0], s.dilation[0], s.channels,
-                  s.filters, s.out_height, s.out_width, op.act, nullptr});
+                  s.filters, height, s.out_width, op.act, nullptr});
     }
 }
 

@@ -56,6 +56,32 @@ def test_threads_within_one_process_agree(isa):
             assert len(digests) == 1, name
 
 
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize(
+    "window",
+    [
+        {"size": (4, 3), "stride": (2, 1)},  # tile by tile
+        {"size": 3, "pad": 1},  # by squares of two lines
+        {"size": 5, "pad": 2},  # along lines
+    ],
+)
+def test_an_image_whose_lines_are_shared_out_has_the_bits_of_many(isa, window, rng):
+    limits = pytest.importorskip("threadpoolctl").threadpool_limits
+    with using(isa):
+        for height in (1, 2, 7, 21, 22):
+            shape = (16, height + 3, 100)
+            layers = [zk.Convolution(20, **window), zk.ReLU(), zk.MaxPool((1, 3))]
+            layers.append(zk.Convolution(17, 3, pad=1))
+            net = zk.Sequential([*layers, zk.Flatten()], shape, loss=zk.IdentityWithLoss())
+            x = rng.normal(size=(6, *shape)).astype(np.float32)
+            with limits(1):
+                want = net.predict(x)
+            for threads in (2, 3, 7):
+                with limits(threads):
+                    for rows in (1, 2):
+                        np.testing.assert_array_equal(net.predict(x[:rows]), want[:rows])
+
+
 def test_threadpoolctl_sees_and_limits_the_pool():
     control = pytest.importorskip("threadpoolctl")
     ours = [each for each in control.threadpool_info() if each["user_api"] == "openmp"]
