@@ -10,12 +10,31 @@ namespace {
 // cache while tile after tile reads it.
 constexpr i64 kDepthBlock = 400;
 
+// A tile's product, while the rows of the next tile are asked for, a few lines at a time: where rows
+// begin anew every few lines, the processor's own prefetching comes late.
+template <class T, int rows, int vectors>
+__attribute__((always_inline)) inline void multiply_distant(i64 depth, Scalars<T> a, Rows<T> b,
+                                                            Vector<T> (&sum)[rows][vectors]) {
+    constexpr i64 step = 2 * 64 / static_cast<i64>(sizeof(T));  // two lines of the cache
+    for (i64 k = 0; k < depth; k += step) {
+        const T* const next = a.data + rows * a.row + k;
+#pragma GCC unroll 24
+        for (int r = 0; r < rows; ++r) {
+            __builtin_prefetch(next + r * a.row);
+            __builtin_prefetch(next + r * a.row + step / 2);
+        }
+        multiply<T, rows, vectors, false>(k + step < depth ? step : depth - k,
+                                          Scalars<T>{a.data + k, a.row, 1},
+                                          Rows<T>{b.data + k * b.step, b.step}, sum);
+    }
+}
+
 // out[row..][0..width) of a product over the depth [k, k_end), where `panel` holds B. Sums go on
 // from what `out` holds, unless k is 0: where the depth is cut changes no bit, for a sum is stored
 // as it is.
 template <class T, int vectors>
 void packed_panel(i64 row, i64 row_end, i64 k, i64 k_end, const T* left, i64 left_row,
-                  const T* panel, T* out, i64 out_row) {
+                  const T* panel, T* out, i64 out_row, bool distant) {
     constexpr i64 width = vectors * kLanes<T>;
     for_tiles<vectors>(row, row_end, [&]<int rows>(i64 i) {
         Vector<T> sum[rows][vectors] = {};
@@ -26,9 +45,12 @@ void packed_panel(i64 row, i64 row_end, i64 k, i64 k_end, const T* left, i64 lef
 #pragma GCC unroll 4
                 for (int v = 0; v < vectors; ++v) sum[r][v] = load(to + r * out_row + v * kLanes<T>);
         }
-        multiply<T, rows, vectors, false>(k_end - k,
-                                          Scalars<T>{left + i * left_row + k, left_row, 1},
-                                          Rows<T>{panel + k * width, width}, sum);
+        const Scalars<T> a{left + i * left_row + k, left_row, 1};
+        const Rows<T> b{panel + k * width, width};
+        if (vectors == kTileVectors && rows == kTileRows && distant)
+            multiply_distant<T, rows, vectors>(k_end - k, a, b, sum);
+        else
+            multiply<T, rows, vectors, false>(k_end - k, a, b, sum);
 #pragma GCC unroll 24
         for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
@@ -58,9 +80,11 @@ void thin_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, const T* left
         for (i64 at = k; at < whole; at += kLanes<T>) add(at, [](const T* from) { return load(from); });
         if (whole < k_end)
             add(whole, [&](const T* from) { return load_part(from, k_end - whole); });
+#pragma GCC unroll 24
         for (int r = 0; r < rows; ++r) {
             T* const to = out + (i + r) * out_row;
             Vector<T> line{};
+#pragma GCC unroll 8
             for (int c = 0; c < columns; ++c) {
                 const T total = sum_lanes<T>(sum[r][c]);
                 line[c] = k > 0 ? to[c] + total : total;
@@ -81,7 +105,7 @@ void thin_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, const T* left
 template <class T, bool can_be_thin, class Finish>
 inline void packed_product(i64 row, i64 row_end, i64 depth, i64 columns, i64 column,
                            i64 column_end, const T* left, i64 left_row, const T* panels, T* out,
-                           i64 out_row, Finish&& finish) {
+                           i64 out_row, bool distant, Finish&& finish) {
     const i64 blocks = depth > kDepthBlock ? (depth - 1) / kDepthBlock + 1 : 1;
     for (i64 b = 0; b < blocks; ++b) {
         const i64 k = depth * b / blocks, k_end = depth * (b + 1) / blocks;
@@ -94,10 +118,11 @@ inline void packed_product(i64 row, i64 row_end, i64 depth, i64 columns, i64 col
                                          out + j, out_row);
                 });
             else if (narrow)
-                packed_panel<T, 1>(row, row_end, k, k_end, left, left_row, panel, out + j, out_row);
+                packed_panel<T, 1>(row, row_end, k, k_end, left, left_row, panel, out + j, out_row,
+                                   false);
             else
                 packed_panel<T, kTileVectors>(row, row_end, k, k_end, left, left_row, panel,
-                                              out + j, out_row);
+                                              out + j, out_row, distant && j == column);
             if (b + 1 == blocks) finish(j, narrow ? i64{kLanes<T>} : kPanel<T>);
         }
     }
@@ -201,7 +226,7 @@ void affine(const AffineForward<T>& op, i64 row, i64 row_end, i64 column, i64 co
         finish(column, end - column);
     } else {
         packed_product<T, true>(row, row_end, op.inputs, op.outputs, column, column_end, op.x, op.x_row,
-                          op.packed, op.y, op.y_row, finish);
+                          op.packed, op.y, op.y_row, op.distant, finish);
     }
 }
 
@@ -260,7 +285,7 @@ void affine_back(const AffineBackward<T>& op, i64 row, i64 row_end, i64 column, 
         finish(column, end - column);
     } else {
         packed_product<T, false>(row, row_end, op.outputs, op.inputs, column, column_end, op.dy,
-                          op.dy_row, op.packed, op.dx, op.dx_row, finish);
+                          op.dy_row, op.packed, op.dx, op.dx_row, false, finish);
     }
 }
 

@@ -53,11 +53,17 @@ inline void thin_tile(const AffineGradient<T>& op, i64 k, i64 rows, i64 j, i64 f
             for (int c = 0; c < columns; ++c) sum[v][c] = fma(line, one[c], sum[v][c]);
         }
     }
+    // Lanes are taken from a copy: sums whose lanes are asked for one by one would never be in registers.
+    T lanes[vectors][columns][kLanes<T>];
+#pragma GCC unroll 24
+    for (int v = 0; v < vectors; ++v)
+#pragma GCC unroll 8
+        for (int c = 0; c < columns; ++c) store(lanes[v][c], sum[v][c]);
     for (int v = 0; v < vectors; ++v) {
         for (int lane = 0; lane < kLanes<T> && v * kLanes<T> + lane < rows; ++lane) {
             T* const to = out + (v * kLanes<T> + lane) * out_row;
             for (int c = 0; c < columns; ++c)
-                to[c] = first == 0 ? sum[v][c][lane] : to[c] + sum[v][c][lane];
+                to[c] = first == 0 ? lanes[v][c][lane] : to[c] + lanes[v][c][lane];
         }
     }
 }

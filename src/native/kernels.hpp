@@ -50,6 +50,7 @@ struct AffineForward {
     i64 y_row;
     i64 inputs, outputs;
     Activation act;
+    bool distant = false;  // x lies in no cache: each row is asked for before its turn
 };
 
 // dx = (dy W^T) * factor * noise * act'(y), where y is the output that dx is the gradient of before its

@@ -143,6 +143,7 @@ private:
         i64 channels, height, width;  // of an image; 0: a plain row
         Lay lay;
         i64 local;  // where it begins in a thread's own memory; -1: it lies in the arena
+        bool users = false;  // the caller's rows, where they are
         T* sample(i64 r) const { return data + r * row; }
     };
     struct Layer {

@@ -51,9 +51,11 @@ void Program<T>::point_slot(const Gather& op, const Batch& batch) {
         T* const rows = const_cast<T*>(static_cast<const T*>(source.data));
         slot.data = rows + batch.first * source.stride;
         slot.row = source.stride;
+        slot.users = true;
     } else {
         slot.data = arena_.get() + op.offset;
         slot.row = op.row;
+        slot.users = false;
     }
 }
 
@@ -215,7 +217,8 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
                                     at(a->output).row,
                                     l.inputs,
                                     l.outputs,
-                                    a->act};
+                                    a->act,
+                                    at(a->input).users};
         if (batch.few) run_few(call, batch);
         else math_.affine(call, row, row_end, column, column_end < 0 ? l.outputs : column_end, false);
     } else if (const AffineBack* b = std::get_if<AffineBack>(&op)) {

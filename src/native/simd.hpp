@@ -205,11 +205,14 @@ inline Vector<float> pick(const float* four, Vector<float> which) {
 }
 #endif
 
-// Lanes added from the first to the last: the same order on every call.
+// Lanes added from the first to the last: the same order on every call. They are taken from a copy, for
+// a vector whose lanes are asked for one by one may never be in a register.
 template <class T>
 inline T sum_lanes(Vector<T> v) {
-    T total = v[0];
-    for (int i = 1; i < kLanes<T>; ++i) total += v[i];
+    T lanes[kLanes<T>];
+    store(lanes, v);
+    T total = lanes[0];
+    for (int i = 1; i < kLanes<T>; ++i) total += lanes[i];
     return total;
 }
 

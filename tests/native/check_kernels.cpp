@@ -148,6 +148,7 @@ void check_affine(const Math<T>& math, const Shape& s) {
                             y.row,       s.inputs, s.outputs, act};
         math.affine(op, 0, s.rows, 0, s.outputs, few);
         op.y = &cut.at(0, 0);
+        op.distant = true;
         in_two(s.rows, 1, [&](i64 i, i64 i_end) {
             in_two(s.outputs, math.panel,
                    [&](i64 j, i64 j_end) { math.affine(op, i, i_end, j, j_end, few); });
