@@ -101,29 +101,30 @@ void thin_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, const T* left
 
 // The columns [column, column_end) of a product whose B operand is packed, `columns` in all.
 // finish(j, width) is called when the numbers of a panel are complete, and still near. The last panel
-// may be thin where `can_be_thin`.
-template <class T, bool can_be_thin, class Finish>
+// may be thin where `thin_packed`.
+template <class T, bool thin_packed, class Finish>
 inline void packed_product(i64 row, i64 row_end, i64 depth, i64 columns, i64 column,
                            i64 column_end, const T* left, i64 left_row, const T* panels, T* out,
                            i64 out_row, bool distant, Finish&& finish) {
     const i64 blocks = depth > kDepthBlock ? (depth - 1) / kDepthBlock + 1 : 1;
+    const bool can_be_thin = thin_packed && pays_thin<T>(depth);
     for (i64 b = 0; b < blocks; ++b) {
         const i64 k = depth * b / blocks, k_end = depth * (b + 1) / blocks;
-        for (i64 j = column; j < column_end; j += kPanel<T>) {
-            const bool narrow = columns - j <= kLanes<T>;
+        for (i64 j = column, width = 0; j < column_end; j += width) {
+            width = panel_width<T>(columns - j, can_be_thin);
             const T* panel = panels + j * depth;
-            if (can_be_thin && is_thin<T>(columns - j, depth))
+            if (can_be_thin && is_thin<T>(columns - j))
                 with_thin<T>(columns - j, [&]<int count>() {
                     thin_panel<T, count>(row, row_end, k, k_end, depth, left, left_row, panel,
                                          out + j, out_row);
                 });
-            else if (narrow)
+            else if (width == kLanes<T>)
                 packed_panel<T, 1>(row, row_end, k, k_end, left, left_row, panel, out + j, out_row,
                                    false);
             else
                 packed_panel<T, kTileVectors>(row, row_end, k, k_end, left, left_row, panel,
                                               out + j, out_row, distant && j == column);
-            if (b + 1 == blocks) finish(j, narrow ? i64{kLanes<T>} : kPanel<T>);
+            if (b + 1 == blocks) finish(j, width);
         }
     }
 }

@@ -117,9 +117,10 @@ void weight_gradient(const AffineGradient<T>& op, i64 row, i64 row_end, i64 colu
     const i64 batch = op.rows > 0 ? op.rows : 1;
     for (i64 first = 0; first < batch; first += kBatchBlock) {
         const i64 last = first + kBatchBlock < op.rows ? first + kBatchBlock : op.rows;
-        for (i64 j = column; j < column_end; j += kPanel<T>) {
+        for (i64 j = column, width = 0; j < column_end; j += width) {
             const i64 columns = column_end - j;
-            if (columns <= kLanes<T> / 2) {
+            width = panel_width<T>(columns, true);
+            if (is_thin<T>(columns)) {
                 with_thin<T>(columns, [&]<int count>() {
                     thin_gradient<T, count>(op, row, row_end, j, first, last, out + (j - column),
                                             out_row);
@@ -133,7 +134,7 @@ void weight_gradient(const AffineGradient<T>& op, i64 row, i64 row_end, i64 colu
                                                     out_row, columns);
                 });
             };
-            if (columns <= kLanes<T>) run.template operator()<1>();
+            if (width == kLanes<T>) run.template operator()<1>();
             else run.template operator()<kTileVectors>();
         }
     }

@@ -100,8 +100,19 @@ inline void for_tiles(i64 first, i64 last, F&& f) {
 // way round: vectors go down a column of W, or of dW. Where `depth` is summed across at the end, it
 // must be long enough to pay for that.
 template <class T>
-inline bool is_thin(i64 columns, i64 depth) {
-    return columns <= kLanes<T> / 2 && depth >= 8 * kLanes<T>;
+inline bool pays_thin(i64 depth) {
+    return depth >= 8 * kLanes<T>;
+}
+template <class T>
+inline bool is_thin(i64 columns) {
+    return columns <= kLanes<T> / 2;
+}
+
+// Columns of the panel before which `rest` are left: two vectors, or one where that is enough, or
+// nearly: a second vector costs less than a thin panel of more than a quarter.
+template <class T>
+inline i64 panel_width(i64 rest, bool can_be_thin) {
+    return rest <= kLanes<T> + (can_be_thin ? kLanes<T> / 4 : 0) ? i64{kLanes<T>} : kPanel<T>;
 }
 
 // Calls f.operator()<n>() for the number of a thin panel's columns.
