@@ -23,11 +23,11 @@ PIP := -m pip --disable-pip-version-check install --quiet
 # JOBS processes share the cores: a BLAS in each of them with a thread for every core makes all wait.
 test slow doctor pure: export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help train test check format real slow doctor sanitize neon pure peers bench bench-quick clean
+.PHONY: help train test check format real slow doctor sanitize neon avx512 pure peers bench bench-quick clean
 .DELETE_ON_ERROR:
 
 help: ## list the words
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 train: $(VENV)/app.stamp ## train a network on handwritten digits (ARGS="mnist --epochs 3" for others)
 	$(BIN)/zerokara train $(if $(ARGS),$(ARGS),digits)
@@ -107,6 +107,18 @@ neon: ## cross-compile the kernels for 64-bit ARM and, with qemu, check them the
 	  tests/native/check_kernels.cpp $(patsubst src/native/%.cpp,$(NEON)/%.o,$(KERNELS)) -o $(NEON)/check; \
 	if [ -n "$(NEON_QEMU)" ]; then $(NEON_QEMU) $(NEON)/check; \
 	else echo "neon: compiled, and not run: there is no qemu-aarch64 (apt install qemu-user-static)"; fi
+
+# The kernels for AVX-512 where no such processor is at hand: emulated, which is slow and gives no times.
+AVX512       := build/avx512
+AVX512_FLAGS := -std=c++20 -ffp-contract=off -DZK_ISA=avx512 -mavx512f -mavx512bw -mavx512dq \
+  -mavx512vl -mfma -mprefer-vector-width=512 -Isrc/native
+avx512: ## check the AVX-512 kernels, on this processor or on an emulated one (with Bochs, 20 minutes)
+	@set -e; mkdir -p $(AVX512); for each in $(KERNELS); do echo "avx512: $$each"; \
+	  $(CXX) $(AVX512_FLAGS) -O3 -fno-math-errno -c $$each -o $(AVX512)/$$(basename $$each .cpp).o; done; \
+	$(CXX) $(AVX512_FLAGS) -O1 -static tests/native/check_kernels.cpp \
+	  $(patsubst src/native/%.cpp,$(AVX512)/%.o,$(KERNELS)) -o $(AVX512)/check; \
+	if grep -qw avx512bw /proc/cpuinfo; then $(AVX512)/check; \
+	else tests/native/emulated/run.sh $(AVX512)/check $(AVX512)/machine; fi
 
 pure: $(PURE)/dev.stamp ## run the fast tests on the pure-Python form (no compiler)
 	@$(PURE)/bin/python -c 'from zerokara import native; import sys; \
