@@ -171,7 +171,9 @@ def test_names_exist(page: Path) -> None:
 def test_commands_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     code = "\n".join(blocks(page, "console") + re.findall(r"`([^`\n]+)`", text))
-    words = set(re.findall(r"^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    words = set(
+        re.findall(r"^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    )
     assert set(re.findall(r"^make ([a-z][a-z0-9-]*)", code, re.MULTILINE)) <= words
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     for line in re.findall(r"^zerokara ([a-z].*)$", code, re.MULTILINE):
