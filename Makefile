@@ -60,6 +60,7 @@ doctor: $(VENV)/dev.stamp ## prove the gradient doctor: planted defects, 10,000 
 # would be found first. The sanitizer's library has to be in the process before Python is, and its
 # report has to come past pytest's capture.
 SANITIZE := build/sanitize
+AVX512_ISA := -DZK_ISA=avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 SANITIZED := $(wildcard tests/test_native*.py) $(addprefix tests/engine/test_engine_, \
   curves.py images.py kernels.py maths.py nonfinite.py norm.py predict.py python_layers.py)
 sanitize: $(VENV)/dev.stamp ## run the native tests under the address and undefined-behaviour sanitizers
@@ -81,7 +82,7 @@ sanitize: $(VENV)/dev.stamp ## run the native tests under the address and undefi
 	run -c 'from zerokara import native; assert "sanitize" in native._core.__file__, native.reason' && \
 	run -m pytest --capture=sys -p no:cacheprovider $(SANITIZED) $(ARGS)
 	case $$($(BIN)/python -c 'from zerokara import native; print(native.isa())') in \
-	  avx512) options="-DZK_ISA=avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma";; \
+	  avx512) options="$(AVX512_ISA)";; \
 	  avx2) options="-DZK_ISA=avx2 -mavx2 -mfma";; \
 	  *) options="-DZK_ISA=baseline";; esac; \
 	$(CXX) -std=c++20 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
@@ -110,8 +111,7 @@ neon: ## cross-compile the kernels for 64-bit ARM and, with qemu, check them the
 
 # The kernels for AVX-512 where no such processor is at hand: emulated, which is slow and gives no times.
 AVX512       := build/avx512
-AVX512_FLAGS := -std=c++20 -ffp-contract=off -DZK_ISA=avx512 -mavx512f -mavx512bw -mavx512dq \
-  -mavx512vl -mfma -mprefer-vector-width=512 -Isrc/native
+AVX512_FLAGS := -std=c++20 -ffp-contract=off $(AVX512_ISA) -mprefer-vector-width=512 -Isrc/native
 avx512: ## check the AVX-512 kernels, on this processor or on an emulated one (with Bochs, 20 minutes)
 	@set -e; mkdir -p $(AVX512); for each in $(KERNELS); do echo "avx512: $$each"; \
 	  $(CXX) $(AVX512_FLAGS) -O3 -fno-math-errno -c $$each -o $(AVX512)/$$(basename $$each .cpp).o; done; \
