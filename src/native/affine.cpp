@@ -7,8 +7,18 @@ namespace zk::ZK_ISA {
 namespace {
 
 // How much of the depth is gone through at a time, so that a panel's share stays in the first-level
-// cache while tile after tile reads it.
+// cache while tile after tile reads it. The sums of each part are added to those before it, so where the
+// cuts lie is in the bits; they hang on the depth alone.
 constexpr i64 kDepthBlock = 400;
+
+i64 depth_parts(i64 depth) { return depth > kDepthBlock ? (depth - 1) / kDepthBlock + 1 : 1; }
+
+// At whole panels of rows of W, so that the lines of x that two threads read of a row are not the same.
+template <class T>
+i64 depth_cut(i64 depth, i64 part) {
+    const i64 parts = depth_parts(depth);
+    return part >= parts ? depth : depth * part / parts / kPanel<T> * kPanel<T>;
+}
 
 // A tile's product, while the rows of the next tile are asked for, a few lines at a time: where rows
 // begin anew every few lines, the processor's own prefetching comes late.
@@ -29,28 +39,27 @@ __attribute__((always_inline)) inline void multiply_distant(i64 depth, Scalars<T
     }
 }
 
-// out[row..][0..width) of a product over the depth [k, k_end), where `panel` holds B. Sums go on
-// from what `out` holds, unless k is 0: where the depth is cut changes no bit, for a sum is stored
-// as it is.
+// out[row..][0..width) of a product over the depth [k, k_end), where `panel` holds B. With `add`, the
+// sums are added to what `out` holds.
 template <class T, int vectors>
 void packed_panel(i64 row, i64 row_end, i64 k, i64 k_end, const T* left, i64 left_row,
-                  const T* panel, T* out, i64 out_row, bool distant) {
+                  const T* panel, T* out, i64 out_row, bool add, bool distant) {
     constexpr i64 width = vectors * kLanes<T>;
     for_tiles<vectors>(row, row_end, [&]<int rows>(i64 i) {
         Vector<T> sum[rows][vectors] = {};
         T* to = out + i * out_row;
-        if (k > 0) {
-#pragma GCC unroll 24
-            for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 4
-                for (int v = 0; v < vectors; ++v) sum[r][v] = load(to + r * out_row + v * kLanes<T>);
-        }
         const Scalars<T> a{left + i * left_row + k, left_row, 1};
         const Rows<T> b{panel + k * width, width};
         if (vectors == kTileVectors && rows == kTileRows && distant)
             multiply_distant<T, rows, vectors>(k_end - k, a, b, sum);
         else
             multiply<T, rows, vectors, false>(k_end - k, a, b, sum);
+        if (add) {
+#pragma GCC unroll 24
+            for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; ++v) sum[r][v] += load(to + r * out_row + v * kLanes<T>);
+        }
 #pragma GCC unroll 24
         for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
@@ -61,12 +70,12 @@ void packed_panel(i64 row, i64 row_end, i64 k, i64 k_end, const T* left, i64 lef
 // The same for a thin panel, whose columns lie `depth` apart.
 template <class T, int columns>
 void thin_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, const T* left, i64 left_row,
-                const T* panel, T* out, i64 out_row) {
+                const T* panel, T* out, i64 out_row, bool add) {
     constexpr int most = kTileRows * kTileVectors / columns;
     const i64 whole = k + (k_end - k) / kLanes<T> * kLanes<T>;
     const auto tile = [&]<int rows>(i64 i) {
         Vector<T> sum[rows][columns] = {};
-        const auto add = [&](i64 at, auto&& read) {
+        const auto multiply_add = [&](i64 at, auto&& read) {
             Vector<T> column[columns];
 #pragma GCC unroll 8
             for (int c = 0; c < columns; ++c) column[c] = read(panel + c * depth + at);
@@ -77,9 +86,10 @@ void thin_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, const T* left
                 for (int c = 0; c < columns; ++c) sum[r][c] = fma(one, column[c], sum[r][c]);
             }
         };
-        for (i64 at = k; at < whole; at += kLanes<T>) add(at, [](const T* from) { return load(from); });
+        for (i64 at = k; at < whole; at += kLanes<T>)
+            multiply_add(at, [](const T* from) { return load(from); });
         if (whole < k_end)
-            add(whole, [&](const T* from) { return load_part(from, k_end - whole); });
+            multiply_add(whole, [&](const T* from) { return load_part(from, k_end - whole); });
 #pragma GCC unroll 24
         for (int r = 0; r < rows; ++r) {
             T* const to = out + (i + r) * out_row;
@@ -87,7 +97,7 @@ void thin_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, const T* left
 #pragma GCC unroll 8
             for (int c = 0; c < columns; ++c) {
                 const T total = sum_lanes<T>(sum[r][c]);
-                line[c] = k > 0 ? to[c] + total : total;
+                line[c] = add ? to[c] + total : total;
             }
             store(to, line);
         }
@@ -99,32 +109,38 @@ void thin_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, const T* left
     }
 }
 
-// The columns [column, column_end) of a product whose B operand is packed, `columns` in all.
-// finish(j, width) is called when the numbers of a panel are complete, and still near. The last panel
-// may be thin where `thin_packed`.
+// The depth [k, k_end) of one panel, the columns from j on: as thin as it is, as in pack.cpp.
+template <class T>
+void product_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, i64 rest, i64 width, bool thin,
+                   const T* left, i64 left_row, const T* panel, T* out, i64 out_row, bool add,
+                   bool distant) {
+    if (thin)
+        with_thin<T>(rest, [&]<int count>() {
+            thin_panel<T, count>(row, row_end, k, k_end, depth, left, left_row, panel, out, out_row, add);
+        });
+    else if (width == kLanes<T>)
+        packed_panel<T, 1>(row, row_end, k, k_end, left, left_row, panel, out, out_row, add, false);
+    else
+        packed_panel<T, kTileVectors>(row, row_end, k, k_end, left, left_row, panel, out, out_row, add,
+                                      distant);
+}
+
+// The columns [column, column_end) of a product whose B operand is packed, `columns` in all, over the
+// parts [first, last) of its depth. finish(j, width) is called when the numbers of a panel are complete,
+// and still near. The last panel may be thin where `thin_packed`.
 template <class T, bool thin_packed, class Finish>
-inline void packed_product(i64 row, i64 row_end, i64 depth, i64 columns, i64 column,
+inline void packed_product(i64 row, i64 row_end, i64 depth, i64 first, i64 last, i64 columns, i64 column,
                            i64 column_end, const T* left, i64 left_row, const T* panels, T* out,
                            i64 out_row, bool distant, Finish&& finish) {
-    const i64 blocks = depth > kDepthBlock ? (depth - 1) / kDepthBlock + 1 : 1;
     const bool can_be_thin = thin_packed && pays_thin<T>(depth);
-    for (i64 b = 0; b < blocks; ++b) {
-        const i64 k = depth * b / blocks, k_end = depth * (b + 1) / blocks;
+    for (i64 part = first; part < last; ++part) {
+        const i64 k = depth_cut<T>(depth, part), k_end = depth_cut<T>(depth, part + 1);
         for (i64 j = column, width = 0; j < column_end; j += width) {
             width = panel_width<T>(columns - j, can_be_thin);
-            const T* panel = panels + j * depth;
-            if (can_be_thin && is_thin<T>(columns - j))
-                with_thin<T>(columns - j, [&]<int count>() {
-                    thin_panel<T, count>(row, row_end, k, k_end, depth, left, left_row, panel,
-                                         out + j, out_row);
-                });
-            else if (width == kLanes<T>)
-                packed_panel<T, 1>(row, row_end, k, k_end, left, left_row, panel, out + j, out_row,
-                                   false);
-            else
-                packed_panel<T, kTileVectors>(row, row_end, k, k_end, left, left_row, panel,
-                                              out + j, out_row, distant && j == column);
-            if (b + 1 == blocks) finish(j, width);
+            product_panel<T>(row, row_end, k, k_end, depth, columns - j, width,
+                             can_be_thin && is_thin<T>(columns - j), left, left_row, panels + j * depth,
+                             out + j, out_row, part > first, distant && j == column);
+            if (part + 1 == last) finish(j, width);
         }
     }
 }
@@ -226,9 +242,15 @@ void affine(const AffineForward<T>& op, i64 row, i64 row_end, i64 column, i64 co
         forward_few(op, row, row_end, column, end);
         finish(column, end - column);
     } else {
-        packed_product<T, true>(row, row_end, op.inputs, op.outputs, column, column_end, op.x, op.x_row,
-                          op.packed, op.y, op.y_row, op.distant, finish);
+        packed_product<T, true>(row, row_end, op.inputs, 0, depth_parts(op.inputs), op.outputs, column,
+                                column_end, op.x, op.x_row, op.packed, op.y, op.y_row, op.distant, finish);
     }
+}
+
+template <class T>
+void affine_part(const AffineForward<T>& op, i64 row, i64 row_end, i64 part) {
+    packed_product<T, true>(row, row_end, op.inputs, part, part + 1, op.outputs, 0, op.outputs, op.x,
+                            op.x_row, op.packed, op.y, op.y_row, false, [](i64, i64) {});
 }
 
 // dx = dx * factor * noise * act'(y) on columns [j, j + width). Where there is noise, or no activation,
@@ -285,8 +307,8 @@ void affine_back(const AffineBackward<T>& op, i64 row, i64 row_end, i64 column, 
         back_few(op, row, row_end, column, end);
         finish(column, end - column);
     } else {
-        packed_product<T, false>(row, row_end, op.outputs, op.inputs, column, column_end, op.dy,
-                          op.dy_row, op.packed, op.dx, op.dx_row, false, finish);
+        packed_product<T, false>(row, row_end, op.outputs, 0, depth_parts(op.outputs), op.inputs, column,
+                                 column_end, op.dy, op.dy_row, op.packed, op.dx, op.dx_row, false, finish);
     }
 }
 
@@ -299,6 +321,9 @@ void fill(Math<T>& math) {
     math.affine = affine<T>;
     math.affine_sums = affine_sums<T>;
     math.finish_affine = finish_affine<T>;
+    math.depth_parts = depth_parts;
+    math.depth_cut = depth_cut<T>;
+    math.affine_part = affine_part<T>;
     math.affine_back = affine_back<T>;
 }
 

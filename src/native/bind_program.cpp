@@ -18,6 +18,7 @@
 #include "bind_images.hpp"
 #include "dispatch.hpp"
 #include "program.hpp"
+#include "tiny.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -115,6 +116,7 @@ typename zk::Program<T>::Callback callback_to(nb::object callback) {
     if (callback.is_none()) return [](i64, i64) {};
     return [callback = std::move(callback)](i64 id, i64 rows) {
         nb::gil_scoped_acquire locked;
+        const zk::TinyAre as_always(zk::Tiny::numbers);  // NumPy's way
         callback(id, rows);
     };
 }

@@ -160,6 +160,12 @@ struct Math {
     // The two halves of that for few rows: y = x W, and then y = act(y * scale + b).
     void (*affine_sums)(const AffineForward<T>&, i64 row, i64 row_end);
     void (*finish_affine)(const AffineForward<T>&, i64 row, i64 row_end);
+    // The depth of a product is cut into parts, whose sums are added in order: depth_parts(inputs) of
+    // them, part p from depth_cut(inputs, p) to depth_cut(inputs, p + 1). `affine_part` gives the sums of
+    // one of them, from packed W, and finish_affine makes y of their total.
+    i64 (*depth_parts)(i64 depth);
+    i64 (*depth_cut)(i64 depth, i64 part);
+    void (*affine_part)(const AffineForward<T>&, i64 row, i64 row_end, i64 part);
     void (*affine_back)(const AffineBackward<T>&, i64 row, i64 row_end, i64 column,
                         i64 column_end, bool few);
     // Rows [row, row_end) and columns of dW, dense with `out_row` between rows; columns as above.

@@ -1,5 +1,6 @@
 #include "parallel.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -20,6 +21,7 @@
 #endif
 
 #include "quota.hpp"
+#include "tiny.hpp"
 
 namespace zk {
 namespace {
@@ -43,15 +45,37 @@ inline void relax() {
 #endif
 }
 
-// A round of tasks in one word, so that a task is claimed, and known to be of this round, by one
-// atomic addition: round | count | next.
-constexpr int kNextBits = 22, kCountBits = 21;
-constexpr std::uint64_t kMaxTasks = (std::uint64_t{1} << kCountBits) - 1;
-inline std::uint64_t next_of(std::uint64_t word) {
-    return word & ((std::uint64_t{1} << kNextBits) - 1);
-}
-inline std::uint64_t count_of(std::uint64_t word) { return (word >> kNextBits) & kMaxTasks; }
-inline bool has_work(std::uint64_t word) { return next_of(word) < count_of(word); }
+// The tasks of a round that one thread begins with, in one word: threads | end | next. A task is claimed
+// by raising `next`, and only if nothing else in the word has changed, so what it says is of the round
+// that the task is of.
+class alignas(64) Share {
+public:
+    static constexpr std::uint64_t kMostTasks = (std::uint64_t{1} << 28) - 1;
+    static constexpr int kMostThreads = 255;
+
+    void fill(int threads, std::uint64_t first, std::uint64_t end) {
+        word_.store(static_cast<std::uint64_t>(threads) << 56 | end << 28 | first,
+                    std::memory_order_seq_cst);
+    }
+
+    // The next task, or -1.
+    std::int64_t claim(int thread) {
+        std::uint64_t word = word_.load(std::memory_order_acquire);
+        while (is_for(thread, word)) {
+            if (word_.compare_exchange_weak(word, word + 1, std::memory_order_acq_rel))
+                return static_cast<std::int64_t>(word & kMostTasks);
+        }
+        return -1;
+    }
+
+private:
+    static bool is_for(int thread, std::uint64_t word) {
+        return (word & kMostTasks) < (word >> 28 & kMostTasks) &&
+               static_cast<std::uint64_t>(thread) < word >> 56;
+    }
+
+    std::atomic<std::uint64_t> word_{0};
+};
 
 // Threads that are made during its life get no signals: Ctrl-C is for the thread that runs Python.
 class SignalsElsewhere {
@@ -73,21 +97,22 @@ private:
 
 class Pool {
 public:
-    explicit Pool(int helpers) {
+    explicit Pool(int helpers) : shares_(static_cast<std::size_t>(helpers) + 1) {
         const SignalsElsewhere quiet;
         for (int i = 0; i < helpers; ++i) threads_.emplace_back([this, i] { help(i + 1); });
     }
 
     ~Pool() {
         stop_.store(true);
-        wake();
+        round_.fetch_add(1, std::memory_order_seq_cst);
+        round_.notify_all();
         for (std::thread& thread : threads_) thread.join();
     }
 
     int helpers() const { return static_cast<int>(threads_.size()); }
 
     void run(int threads, std::uint64_t count, void (*task)(void*, std::int64_t, int),
-             void* context) {
+             void* context, const std::int64_t* starts) {
         if (Clock::now() < rest_until_) threads = 1;
         if (threads <= 1) {
             for (std::uint64_t i = 0; i < count; ++i) task(context, static_cast<std::int64_t>(i), 0);
@@ -95,28 +120,33 @@ public:
         }
         task_ = task;
         context_ = context;
-        allowed_.store(threads, std::memory_order_relaxed);
         done_.store(0, std::memory_order_relaxed);
-        ++round_;
-        // Publishes all of the above to whoever claims a task of this round.
-        const std::uint64_t word = (round_ << (kNextBits + kCountBits)) | (count << kNextBits);
-        word_.store(word, std::memory_order_seq_cst);
-        if (sleeping_.load(std::memory_order_seq_cst) > 0) wake();
+        const auto shares = static_cast<std::uint64_t>(threads);
+        const auto start = [&](std::uint64_t i) {
+            return starts ? static_cast<std::uint64_t>(starts[i]) : count * i / shares;
+        };
+        for (std::uint64_t i = 0; i < shares; ++i) shares_[i].fill(threads, start(i), start(i + 1));
+        // Helpers look at this word only: who comes finds every share filled, and begins with its own.
+        round_.fetch_add(1, std::memory_order_seq_cst);
+        if (sleeping_.load(std::memory_order_seq_cst) > 0) round_.notify_all();
         work(0);
         wait_for_others(count);
     }
 
 private:
-    // Claims and runs tasks until none is left.
+    // Claims and runs tasks until none is left: its own, then what the others have not begun.
     void work(int thread) {
-        while (has_work(word_.load(std::memory_order_acquire))) {
-            if (thread >= allowed_.load(std::memory_order_relaxed)) return;
-            const std::uint64_t mine = word_.fetch_add(1, std::memory_order_acq_rel);
-            if (!has_work(mine)) return;
-            // The round cannot end before this task is done, so task_ and context_ are its own.
-            task_(context_, static_cast<std::int64_t>(next_of(mine)), thread);
-            done_.fetch_add(1, std::memory_order_acq_rel);
+        const std::size_t shares = shares_.size();
+        std::uint64_t done = 0;
+        for (std::size_t i = 0; i < shares; ++i) {
+            Share& share = shares_[(static_cast<std::size_t>(thread) + i) % shares];
+            for (std::int64_t at = share.claim(thread); at >= 0; at = share.claim(thread)) {
+                // The round cannot end before this task is counted, so task_ and context_ are its own.
+                task_(context_, at, thread);
+                ++done;
+            }
         }
+        if (done > 0) done_.fetch_add(done, std::memory_order_acq_rel);
     }
 
     void wait_for_others(std::uint64_t count) {
@@ -131,46 +161,34 @@ private:
     }
 
     void help(int thread) {
-        for (;;) {
+        const TinyAre fast(Tiny::zero);  // as in the callers, which are programs
+        for (std::uint32_t seen = 0;;) {
             const Clock::time_point start = Clock::now();
-            for (int looks = 0;; ++looks) {
+            for (int looks = 0; round_.load(std::memory_order_acquire) == seen; ++looks) {
                 if (stop_.load(std::memory_order_relaxed)) return;
-                if (has_work(word_.load(std::memory_order_acquire)) &&
-                    thread < allowed_.load(std::memory_order_relaxed))
-                    break;
                 relax();
-                if (looks % 64 == 63 && Clock::now() - start > kSpin) {
-                    sleep(thread);
-                    break;
-                }
+                if (looks % 64 == 63 && Clock::now() - start > kSpin) sleep(seen);
             }
+            seen = round_.load(std::memory_order_acquire);
             work(thread);
         }
     }
 
-    void sleep(int thread) {
-        const std::uint32_t bell = bell_.load(std::memory_order_seq_cst);
+    // Until there is a round after the one seen.
+    void sleep(std::uint32_t seen) {
         sleeping_.fetch_add(1, std::memory_order_seq_cst);
-        const bool wanted = has_work(word_.load(std::memory_order_seq_cst)) &&
-                            thread < allowed_.load(std::memory_order_relaxed);
-        if (!wanted && !stop_.load()) bell_.wait(bell);
+        if (!stop_.load()) round_.wait(seen, std::memory_order_seq_cst);
         sleeping_.fetch_sub(1, std::memory_order_seq_cst);
     }
 
-    void wake() {
-        bell_.fetch_add(1, std::memory_order_seq_cst);
-        bell_.notify_all();
-    }
 
-    alignas(64) std::atomic<std::uint64_t> word_{0};
+    std::vector<Share> shares_;
     alignas(64) std::atomic<std::uint64_t> done_{0};
-    alignas(64) std::atomic<std::uint32_t> bell_{0};
+    alignas(64) std::atomic<std::uint32_t> round_{0};
     std::atomic<int> sleeping_{0};
-    std::atomic<int> allowed_{1};
     std::atomic<bool> stop_{false};
     void (*task_)(void*, std::int64_t, int) = nullptr;
     void* context_ = nullptr;
-    std::uint64_t round_ = 0;
     Clock::time_point rest_until_{};
     std::vector<std::thread> threads_;
 };
@@ -207,11 +225,11 @@ int max_threads() {
 }
 
 void run_tasks(int threads, std::int64_t count, void (*task)(void*, std::int64_t, int),
-               void* context) {
+               void* context, const std::int64_t* starts) {
     // Two programs at once in two Python threads: the second works alone rather than wait.
     std::unique_lock<std::mutex> lock(pool_in_use, std::try_to_lock);
     const auto tasks = static_cast<std::uint64_t>(count);
-    if (!lock.owns_lock() || tasks > kMaxTasks) {
+    if (!lock.owns_lock() || threads > Share::kMostThreads || tasks > Share::kMostTasks) {
         for (std::int64_t i = 0; i < count; ++i) task(context, i, 0);
         return;
     }
@@ -220,7 +238,7 @@ void run_tasks(int threads, std::int64_t count, void (*task)(void*, std::int64_t
         delete pool;
         pool = new Pool(threads - 1);
     }
-    pool->run(threads, tasks, task, context);
+    pool->run(threads, tasks, task, context, starts);
 }
 
 }  // namespace zk

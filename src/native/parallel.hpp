@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 namespace zk {
 
@@ -18,12 +19,17 @@ int max_threads();
 
 // Calls task(context, i, thread) for every i in [0, count), on up to `threads` threads; `thread` is
 // below `threads` and no two tasks run at once under one number. Tasks must not throw.
+//
+// Thread t begins with the tasks [starts[t], starts[t + 1]), or with as many as the others where `starts`
+// is null, and goes on with what the others have left: at each step a task falls to the same thread,
+// if it comes in time, and finds its numbers in that core's cache.
 void run_tasks(int threads, std::int64_t count,
-               void (*task)(void* context, std::int64_t index, int thread), void* context);
+               void (*task)(void* context, std::int64_t index, int thread), void* context,
+               const std::int64_t* starts);
 
 // The same for a callable f(i, thread).
 template <class F>
-void parallel_for(int threads, std::int64_t count, F&& f) {
+void parallel_for(int threads, std::int64_t count, F&& f, const std::int64_t* starts = nullptr) {
     if (threads <= 1 || count <= 1) {
         for (std::int64_t i = 0; i < count; ++i) f(i, 0);
         return;
@@ -31,9 +37,9 @@ void parallel_for(int threads, std::int64_t count, F&& f) {
     run_tasks(
         threads, count,
         [](void* context, std::int64_t index, int thread) {
-            (*static_cast<F*>(context))(index, thread);
+            (*static_cast<std::remove_reference_t<F>*>(context))(index, thread);
         },
-        &f);
+        &f, starts);
 }
 
 }  // namespace zk

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "parallel.hpp"
+#include "tiny.hpp"
 
 namespace zk {
 namespace {
@@ -32,6 +33,7 @@ i64 Program<T>::train(const std::vector<Source>& sources, const Targets<T>& targ
                       const i64* indices, const i64* bounds, i64 batches,
                       const OptimizerSettings& settings, const double* rates, double* losses,
                       const Callback& callback) {
+    const TinyAre fast(Tiny::zero);
     OptimizerSettings now = settings;
     bool packed = false;
     for (i64 b = 0; b < batches; ++b) {
@@ -47,7 +49,12 @@ i64 Program<T>::train(const std::vector<Source>& sources, const Targets<T>& targ
         ++now.steps;
         if (rates != nullptr) now.lr = rates[b];
         packed = b + 1 < batches && !few(bounds[b + 2] - bounds[b + 1]);
+        const bool more = b + 1 < batches;
+        const Batch next{&sources, &targets, indices + bounds[b + 1], 0,
+                         more ? bounds[b + 2] - bounds[b + 1] : 0, batch.threads, false};
+        next_ = more ? &next : nullptr;
         update(batch, now, packed);
+        next_ = nullptr;
     }
     return batches;
 }
@@ -55,6 +62,7 @@ i64 Program<T>::train(const std::vector<Source>& sources, const Targets<T>& targ
 template <class T>
 void Program<T>::predict(const std::vector<Source>& sources, i64 rows, T* out,
                          const Callback& callback) {
+    const TinyAre fast(Tiny::zero);
     const bool few = rows <= math_.few_rows;
     const int threads = threads_for(flops_a_row_ * static_cast<double>(rows));
     pack(threads, few);

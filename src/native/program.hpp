@@ -100,6 +100,8 @@ public:
 private:
     // Rows whose columns are summed before the next ones are begun.
     static constexpr i64 kSumRows = 16;
+    // Chunks of rows a thread: enough that one that is held up holds up little.
+    static constexpr i64 kChunksPerThread = 2;
     // A call of so much arithmetic is cut where there are too few rows or samples to share out.
     static constexpr double kFlopsToCut = 2e5;
 
@@ -186,7 +188,7 @@ private:
     };
     struct Range { i64 offset, count; };
     // A block of one layer's parameters: rows [k, k_end), columns [j, j_end); bias where rows = 0.
-    struct Block { i64 layer, k, k_end, j, j_end; };
+    struct Block { i64 layer, k, k_end, j, j_end, part; };
     // What one batch runs on.
     struct Batch {
         const std::vector<Source>* sources;
@@ -240,6 +242,15 @@ private:
     void point_slots(const Batch& batch);
     void point_slot(const Gather& op, const Batch& batch);
     void run_gather(const Gather& op, const Batch& batch, i64 row, i64 row_end);
+    void gather_columns(const Source& source, const Batch& batch, i64 row, i64 row_end, i64 column,
+                        i64 column_end, T* to, i64 to_row);
+    AffineForward<T> forward_of(const Affine& op) const;
+    const Affine* first_by_depth(const Segment& segment, const Batch& batch);
+    void run_by_depth(const Gather& gather, const Affine& op, const Batch& batch);
+    void add_parts(const Affine& op, i64 row, i64 row_end);
+    void ask_for_next(const Block& block) const;
+    struct PartX { T* data; i64 row; };
+    PartX part_x(i64 inputs, i64 part) const;
     void pack(int threads, bool few);
     void pack_block(const Block& block);
     void update(const Batch& batch, const OptimizerSettings& settings, bool repack);
@@ -248,8 +259,9 @@ private:
     double gradient_norm(int threads);
     void apply(const Update<T>& step, i64 offset, const T* grads, i64 count);
     void plan_blocks(i64 rows);
+    void plan_tasks(const Batch& batch);
     double mean_loss(i64 rows) const;
-    AffineGradient<T> gradient_of(const Layer& layer, i64 rows) const;
+    AffineGradient<T> gradient_of(const Block& block, i64 rows) const;
     int threads_for(double flops) const;
 
     const Math<T>& math_;
@@ -262,6 +274,8 @@ private:
     std::vector<Layer> layers_;
     std::vector<Segment> segments_;
     std::vector<Memory<T>> locals_;
+    // Of the product that is cut by its depth, part after part: its sums, and its columns of x.
+    Memory<T> depth_sums_{nullptr, std::free}, depth_x_{nullptr, std::free};
     i64 local_size_ = 0;
     std::vector<Conv> convs_;
     std::vector<Norm> norms_;
@@ -269,6 +283,11 @@ private:
     std::vector<Range> ranges_;
     std::vector<Block> blocks_;
     i64 blocks_rows_ = -1;
+    std::vector<i64> tasks_, starts_;  // of the second phase, those of one thread after another's
+    const Batch* next_ = nullptr;  // the batch after the one at hand; null: none
+    const Gather* depth_gather_ = nullptr;
+    bool by_depth_ = false;  // whether the batch at hand was cut so
+    i64 depth_layer_ = -1;  // whose product is cut by its depth
     i64 result_ = -1;
     double flops_a_row_ = 0;
 };

@@ -14,8 +14,6 @@ namespace {
 // hangs on nothing else.
 constexpr i64 kPartNumbers = 49152;
 constexpr i64 kMostParts = 32;
-// Chunks of rows a thread: enough that one that is held up holds up little.
-constexpr i64 kChunksPerThread = 2;
 
 i64 bytes_of(Source::Type type) {
     return type == Source::Type::u8 ? 1 : type == Source::Type::f32 ? 4 : 8;
@@ -61,6 +59,7 @@ void Program<T>::point_slot(const Gather& op, const Batch& batch) {
 
 template <class T>
 void Program<T>::run_segments(const Batch& batch, const Callback& callback) {
+    by_depth_ = false;
     for (const Segment& segment : segments_) {
         const std::vector<Op>& ops = segment.ops;
         if (const Call* call = std::get_if<Call>(&ops.front())) callback(call->id, batch.rows);
@@ -85,10 +84,14 @@ void Program<T>::run_rows(const Segment& segment, const Batch& batch) {
     const bool sums = std::holds_alternative<SumColumns>(segment.ops.back());
     const i64 unit = sums ? kSumRows : chunk, units = (batch.rows - 1) / unit + 1;
     const i64 chunks = std::min(units, (batch.rows - 1) / chunk + 1);
+    const Affine* const first = first_by_depth(segment, batch);
+    if (first != nullptr) run_by_depth(std::get<Gather>(segment.ops[0]), *first, batch);
     parallel_for(batch.threads, chunks, [&](i64 i, int) {
         const i64 begin = units * i / chunks * unit;
         const i64 end = std::min(batch.rows, units * (i + 1) / chunks * unit);
-        for (const Op& op : segment.ops) run_op(op, batch, begin, end, 0, -1);
+        if (first != nullptr) add_parts(*first, begin, end);
+        for (std::size_t at = first != nullptr ? 2 : 0; at < segment.ops.size(); ++at)
+            run_op(segment.ops[at], batch, begin, end, 0, -1);
     });
 }
 
@@ -134,42 +137,50 @@ template <class T>
 void Program<T>::run_gather(const Gather& op, const Batch& batch, i64 row, i64 row_end) {
     if (aliases(op, batch)) return;
     const Source& source = (*batch.sources)[static_cast<std::size_t>(op.source)];
-    Slot& to = slots_[static_cast<std::size_t>(op.to)];
+    const Slot& to = at(op.to);
+    gather_columns(source, batch, row, row_end, 0, source.columns, to.data, to.row);
+}
+
+// Columns [column, column_end) of the batch's rows into rows of their own.
+template <class T>
+void Program<T>::gather_columns(const Source& source, const Batch& batch, i64 row, i64 row_end,
+                                i64 column, i64 column_end, T* to, i64 to_row) {
     const T scale = static_cast<T>(source.scale);
-    const i64 row_bytes = source.columns * bytes_of(source.type);
+    const i64 columns = column_end - column;
+    const i64 each = bytes_of(source.type);
     for (i64 r = row; r < row_end; ++r) {
         // Rows are drawn from all over the data set: the next one is asked for in time.
         if (batch.index != nullptr && r + 1 < row_end) {
             const char* next = static_cast<const char*>(source.data) +
-                               batch.index[r + 1] * source.stride * bytes_of(source.type);
-            for (i64 at = 0; at < row_bytes; at += static_cast<i64>(kLine)) prefetch(next + at);
+                               (batch.index[r + 1] * source.stride + column) * each;
+            for (i64 at = 0; at < columns * each; at += static_cast<i64>(kLine)) prefetch(next + at);
         }
         const i64 whole = batch.first + r;
         const i64* from = batch.index ? batch.index + r : &whole;
-        T* out = to.data + r * to.row;
+        T* out = to + r * to_row;
         switch (source.type) {
             case Source::Type::u8: {
-                const auto* data = static_cast<const std::uint8_t*>(source.data);
+                const auto* data = static_cast<const std::uint8_t*>(source.data) + column;
                 if constexpr (sizeof(T) == 4)
-                    kernels_.gather_u8_f32(data, source.stride, source.columns, from, 1, out, scale);
+                    kernels_.gather_u8_f32(data, source.stride, columns, from, 1, out, scale);
                 else
-                    kernels_.gather_u8_f64(data, source.stride, source.columns, from, 1, out, scale);
+                    kernels_.gather_u8_f64(data, source.stride, columns, from, 1, out, scale);
                 break;
             }
             case Source::Type::f32: {
-                const auto* data = static_cast<const float*>(source.data);
+                const auto* data = static_cast<const float*>(source.data) + column;
                 if constexpr (sizeof(T) == 4)
-                    kernels_.gather_f32_f32(data, source.stride, source.columns, from, 1, out, scale);
+                    kernels_.gather_f32_f32(data, source.stride, columns, from, 1, out, scale);
                 else
-                    kernels_.gather_f32_f64(data, source.stride, source.columns, from, 1, out, scale);
+                    kernels_.gather_f32_f64(data, source.stride, columns, from, 1, out, scale);
                 break;
             }
             case Source::Type::f64: {
-                const auto* data = static_cast<const double*>(source.data);
+                const auto* data = static_cast<const double*>(source.data) + column;
                 if constexpr (sizeof(T) == 4)
-                    kernels_.gather_f64_f32(data, source.stride, source.columns, from, 1, out, scale);
+                    kernels_.gather_f64_f32(data, source.stride, columns, from, 1, out, scale);
                 else
-                    kernels_.gather_f64_f64(data, source.stride, source.columns, from, 1, out, scale);
+                    kernels_.gather_f64_f64(data, source.stride, columns, from, 1, out, scale);
                 break;
             }
         }
@@ -205,22 +216,9 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
     if (const Gather* g = std::get_if<Gather>(&op)) {
         run_gather(*g, batch, row, row_end);
     } else if (const Affine* a = std::get_if<Affine>(&op)) {
-        const Layer& l = layers_[static_cast<std::size_t>(a->layer)];
-        const AffineForward<T> call{at(a->input).data,
-                                    at(a->input).row,
-                                    buffers_.params + l.weights,
-                                    l.forward_panels.get(),
-                                    a->norm < 0 ? buffers_.params + l.bias
-                                                : norms_[static_cast<std::size_t>(a->norm)].shift.get(),
-                                    scale_of(a->norm),
-                                    at(a->output).data,
-                                    at(a->output).row,
-                                    l.inputs,
-                                    l.outputs,
-                                    a->act,
-                                    at(a->input).users};
+        const AffineForward<T> call = forward_of(*a);
         if (batch.few) run_few(call, batch);
-        else math_.affine(call, row, row_end, column, column_end < 0 ? l.outputs : column_end, false);
+        else math_.affine(call, row, row_end, column, column_end < 0 ? call.outputs : column_end, false);
     } else if (const AffineBack* b = std::get_if<AffineBack>(&op)) {
         const Layer& l = layers_[static_cast<std::size_t>(b->layer)];
         const Slot none{};
@@ -285,8 +283,10 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
 template void Program<float>::run_segments(const Batch&, const Callback&);
 template void Program<float>::point_slots(const Batch&);
 template void Program<float>::run_gather(const Gather&, const Batch&, i64, i64);
+template void Program<float>::gather_columns(const Source&, const Batch&, i64, i64, i64, i64, float*, i64);
 template void Program<double>::run_segments(const Batch&, const Callback&);
 template void Program<double>::point_slots(const Batch&);
 template void Program<double>::run_gather(const Gather&, const Batch&, i64, i64);
+template void Program<double>::gather_columns(const Source&, const Batch&, i64, i64, i64, i64, double*, i64);
 
 }  // namespace zk

@@ -74,6 +74,7 @@ void Program<T>::plan_blocks(i64 rows) {
     if (rows == blocks_rows_) return;
     blocks_rows_ = rows;
     blocks_.clear();
+    tasks_.clear();
     for (i64 id = 0; id < static_cast<i64>(layers_.size()); ++id) {
         const Layer& l = layers_[static_cast<std::size_t>(id)];
         const i64 columns = std::min(l.outputs, kBlockColumns);
@@ -82,17 +83,55 @@ void Program<T>::plan_blocks(i64 rows) {
                                     static_cast<i64>(kBlockFlops / std::max(flops, 1.0)));
         const i64 height = std::clamp(wanted / math_.panel, i64{1}, i64{64}) * math_.panel;
         for (i64 j = 0; j < l.outputs; j += kBlockColumns)
-            for (i64 k = 0; k < l.inputs; k += height)
-                blocks_.push_back({id, k, std::min(l.inputs, k + height), j,
-                                   std::min(l.outputs, j + kBlockColumns)});
-        blocks_.push_back({id, 0, 0, 0, 0});
+            for (i64 part = 0; part < math_.depth_parts(l.inputs); ++part) {
+                const i64 end = math_.depth_cut(l.inputs, part + 1);
+                for (i64 k = math_.depth_cut(l.inputs, part); k < end; k += height)
+                    blocks_.push_back({id, k, std::min(end, k + height), j,
+                                       std::min(l.outputs, j + kBlockColumns), part});
+            }
+        blocks_.push_back({id, 0, 0, 0, 0, 0});
+    }
+}
+
+// Which thread begins with which tasks of the second phase. Those of the product that was cut by depth go
+// to the thread that has its columns of x, the others to whoever has the least to do.
+template <class T>
+void Program<T>::plan_tasks(const Batch& batch) {
+    const auto threads = static_cast<std::size_t>(batch.threads);
+    if (!tasks_.empty() && starts_.size() == threads + 1) return;
+    const std::size_t count = filters_.size() + blocks_.size() + ranges_.size();
+    std::vector<double> load(threads);
+    std::vector<std::vector<i64>> of(threads);
+    for (std::size_t i = 0; i < count; ++i) {
+        const bool is_block = i >= filters_.size() && i < filters_.size() + blocks_.size();
+        const Block& b = blocks_[is_block ? i - filters_.size() : 0];
+        const Layer& l = layers_[static_cast<std::size_t>(b.layer)];
+        std::size_t to = 0;
+        if (is_block && b.layer == depth_layer_ && b.k < b.k_end)
+            to = static_cast<std::size_t>((b.k + b.k_end) / 2) * threads / static_cast<std::size_t>(l.inputs);
+        else
+            to = static_cast<std::size_t>(std::min_element(load.begin(), load.end()) - load.begin());
+        load[to] += is_block ? static_cast<double>((b.k_end - b.k) * (b.j_end - b.j)) : 1;
+        of[to].push_back(static_cast<i64>(i));
+    }
+    tasks_.clear();
+    starts_.assign(1, 0);
+    for (const std::vector<i64>& each : of) {
+        tasks_.insert(tasks_.end(), each.begin(), each.end());
+        starts_.push_back(static_cast<i64>(tasks_.size()));
     }
 }
 
 template <class T>
-AffineGradient<T> Program<T>::gradient_of(const Layer& l, i64 rows) const {
+AffineGradient<T> Program<T>::gradient_of(const Block& b, i64 rows) const {
+    const Layer& l = layers_[static_cast<std::size_t>(b.layer)];
     const Slot& x = slots_[static_cast<std::size_t>(l.input)];
     const Slot& dy = slots_[static_cast<std::size_t>(l.dout)];
+    if (by_depth_ && b.layer == depth_layer_) {
+        const PartX columns = part_x(l.inputs, b.part);
+        return {columns.data - math_.depth_cut(l.inputs, b.part), columns.row, dy.data, dy.row, rows,
+                l.inputs, l.outputs};
+    }
     return {x.data, x.row, dy.data, dy.row, rows, l.inputs, l.outputs};
 }
 
@@ -111,13 +150,14 @@ void Program<T>::update_block(const Block& b, const Batch& batch, const Update<T
     const Layer& l = layers_[static_cast<std::size_t>(b.layer)];
     if (b.k == b.k_end) {
         T* bias = scratch<T>(round_up(l.outputs, math_.panel));
-        math_.bias_gradient(gradient_of(l, batch.rows), bias);
+        math_.bias_gradient(gradient_of(b, batch.rows), bias);
         apply(step, l.bias, bias, l.outputs);
         return;
     }
+    if (b.layer == depth_layer_) ask_for_next(b);
     const i64 width = b.j_end - b.j;
     T* out = scratch<T>((b.k_end - b.k) * width + math_.panel);
-    math_.weight_gradient(gradient_of(l, batch.rows), b.k, b.k_end, b.j, b.j_end, out, width);
+    math_.weight_gradient(gradient_of(b, batch.rows), b.k, b.k_end, b.j, b.j_end, out, width);
     const i64 start = l.weights + b.k * l.outputs + b.j;
     if (width == l.outputs) {
         apply(step, start, out, (b.k_end - b.k) * width);
@@ -135,10 +175,10 @@ void Program<T>::write_gradients(const Batch& batch) {
         const Layer& l = layers_[static_cast<std::size_t>(b.layer)];
         if (b.k == b.k_end) {
             T* bias = scratch<T>(round_up(l.outputs, math_.panel));
-            math_.bias_gradient(gradient_of(l, batch.rows), bias);
+            math_.bias_gradient(gradient_of(b, batch.rows), bias);
             std::copy_n(bias, l.outputs, buffers_.grads + l.bias);
         } else {
-            math_.weight_gradient(gradient_of(l, batch.rows), b.k, b.k_end, b.j, b.j_end,
+            math_.weight_gradient(gradient_of(b, batch.rows), b.k, b.k_end, b.j, b.j_end,
                                   buffers_.grads + l.weights + b.k * l.outputs + b.j, l.outputs);
         }
     });
@@ -180,9 +220,11 @@ void Program<T>::update(const Batch& batch, const OptimizerSettings& settings, b
         if (repack) pack(batch.threads, false);
         return;
     }
+    plan_tasks(batch);
     const i64 filters = static_cast<i64>(filters_.size());
     const i64 blocks = filters + static_cast<i64>(blocks_.size());
-    parallel_for(batch.threads, blocks + static_cast<i64>(ranges_.size()), [&](i64 i, int) {
+    auto task = [&](i64 at, int) {
+        const i64 i = tasks_[static_cast<std::size_t>(at)];
         if (i < filters) {
             update_filters(filters_[static_cast<std::size_t>(i)], batch, step, repack);
         } else if (i < blocks) {
@@ -191,7 +233,8 @@ void Program<T>::update(const Batch& batch, const OptimizerSettings& settings, b
             const Range& range = ranges_[static_cast<std::size_t>(i - blocks)];
             apply(step, range.offset, buffers_.grads + range.offset, range.count);
         }
-    });
+    };
+    parallel_for(batch.threads, static_cast<i64>(tasks_.size()), task, starts_.data());
 }
 
 template void Program<float>::pack(int, bool);
