@@ -35,24 +35,30 @@ i64 Program<T>::train(const std::vector<Source>& sources, const Targets<T>& targ
                       const Callback& callback) {
     const TinyAre fast(Tiny::zero);
     OptimizerSettings now = settings;
-    bool packed = false;
-    for (i64 b = 0; b < batches; ++b) {
+    find_first();
+    const auto batch_at = [&](i64 b) {
         const i64 rows = bounds[b + 1] - bounds[b];
-        const auto few = [&](i64 count) { return count <= math_.few_rows; };
-        const Batch batch{&sources, &targets, indices + bounds[b], 0, rows,
-                          threads_for(flops_a_row_ * static_cast<double>(rows)), few(rows)};
+        const bool few = rows <= math_.few_rows;
+        const int threads = threads_for(flops_a_row_ * static_cast<double>(rows));
+        return Batch{&sources, &targets, indices + bounds[b], 0, rows, threads, few,
+                     !few && goes_by_depth(rows, threads)};
+    };
+    bool packed = false;
+    Batch batch{}, next{};
+    if (batches > 0) next = batch_at(0);
+    for (i64 b = 0; b < batches; ++b) {
+        batch = next;
         if (!packed) pack(batch.threads, batch.few);
         next_noise();
         run_segments(batch, callback);
-        losses[b] = mean_loss(rows);
+        losses[b] = mean_loss(batch.rows);
         if (!std::isfinite(losses[b])) return b + 1;
         ++now.steps;
         if (rates != nullptr) now.lr = rates[b];
-        packed = b + 1 < batches && !few(bounds[b + 2] - bounds[b + 1]);
         const bool more = b + 1 < batches;
-        const Batch next{&sources, &targets, indices + bounds[b + 1], 0,
-                         more ? bounds[b + 2] - bounds[b + 1] : 0, batch.threads, false};
+        if (more) next = batch_at(b + 1);
         next_ = more ? &next : nullptr;
+        packed = more && !next.few;
         update(batch, now, packed);
         next_ = nullptr;
     }

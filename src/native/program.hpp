@@ -197,6 +197,7 @@ private:
         i64 first, rows;
         int threads;
         bool few;
+        bool by_depth = false;  // its first product is cut so
     };
 
     void add_op(Op op);
@@ -245,12 +246,13 @@ private:
     void gather_columns(const Source& source, const Batch& batch, i64 row, i64 row_end, i64 column,
                         i64 column_end, T* to, i64 to_row);
     AffineForward<T> forward_of(const Affine& op) const;
-    const Affine* first_by_depth(const Segment& segment, const Batch& batch);
-    void run_by_depth(const Gather& gather, const Affine& op, const Batch& batch);
-    void add_parts(const Affine& op, i64 row, i64 row_end);
+    void find_first();
+    bool goes_by_depth(i64 rows, int threads);
+    void run_by_depth(const Batch& batch);
+    void add_parts(i64 row, i64 row_end);
     void ask_for_next(const Block& block) const;
     struct PartX { T* data; i64 row; };
-    PartX part_x(i64 inputs, i64 part) const;
+    PartX part_x(i64 part) const;
     void pack(int threads, bool few);
     void pack_block(const Block& block);
     void update(const Batch& batch, const OptimizerSettings& settings, bool repack);
@@ -261,7 +263,7 @@ private:
     void plan_blocks(i64 rows);
     void plan_tasks(const Batch& batch);
     double mean_loss(i64 rows) const;
-    AffineGradient<T> gradient_of(const Block& block, i64 rows) const;
+    AffineGradient<T> gradient_of(const Block& block, const Batch& batch) const;
     int threads_for(double flops) const;
 
     const Math<T>& math_;
@@ -284,10 +286,10 @@ private:
     std::vector<Block> blocks_;
     i64 blocks_rows_ = -1;
     std::vector<i64> tasks_, starts_;  // of the second phase, those of one thread after another's
-    const Batch* next_ = nullptr;  // the batch after the one at hand; null: none
-    const Gather* depth_gather_ = nullptr;
-    bool by_depth_ = false;  // whether the batch at hand was cut so
-    i64 depth_layer_ = -1;  // whose product is cut by its depth
+    // The gather and the product that a step begins with, if it does: see program_depth.cpp.
+    struct First { const Gather* gather; const Affine* affine; i64 layer, inputs, parts; };
+    First first_{nullptr, nullptr, -1, 0, 0};
+    const Batch* next_ = nullptr;  // the batch after the one at hand, while that is learned from
     i64 result_ = -1;
     double flops_a_row_ = 0;
 };

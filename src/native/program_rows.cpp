@@ -15,18 +15,6 @@ namespace {
 constexpr i64 kPartNumbers = 49152;
 constexpr i64 kMostParts = 32;
 
-i64 bytes_of(Source::Type type) {
-    return type == Source::Type::u8 ? 1 : type == Source::Type::f32 ? 4 : 8;
-}
-
-inline void prefetch(const void* address) {
-#if defined(__GNUC__)
-    __builtin_prefetch(address);
-#else
-    (void)address;
-#endif
-}
-
 }  // namespace
 
 // Slots that need no copy of the user's rows point to them; the rest to their own place.
@@ -59,7 +47,6 @@ void Program<T>::point_slot(const Gather& op, const Batch& batch) {
 
 template <class T>
 void Program<T>::run_segments(const Batch& batch, const Callback& callback) {
-    by_depth_ = false;
     for (const Segment& segment : segments_) {
         const std::vector<Op>& ops = segment.ops;
         if (const Call* call = std::get_if<Call>(&ops.front())) callback(call->id, batch.rows);
@@ -84,13 +71,13 @@ void Program<T>::run_rows(const Segment& segment, const Batch& batch) {
     const bool sums = std::holds_alternative<SumColumns>(segment.ops.back());
     const i64 unit = sums ? kSumRows : chunk, units = (batch.rows - 1) / unit + 1;
     const i64 chunks = std::min(units, (batch.rows - 1) / chunk + 1);
-    const Affine* const first = first_by_depth(segment, batch);
-    if (first != nullptr) run_by_depth(std::get<Gather>(segment.ops[0]), *first, batch);
+    const bool by_depth = batch.by_depth && &segment == &segments_.front();
+    if (by_depth) run_by_depth(batch);
     parallel_for(batch.threads, chunks, [&](i64 i, int) {
         const i64 begin = units * i / chunks * unit;
         const i64 end = std::min(batch.rows, units * (i + 1) / chunks * unit);
-        if (first != nullptr) add_parts(*first, begin, end);
-        for (std::size_t at = first != nullptr ? 2 : 0; at < segment.ops.size(); ++at)
+        if (by_depth) add_parts(begin, end);
+        for (std::size_t at = by_depth ? 2 : 0; at < segment.ops.size(); ++at)
             run_op(segment.ops[at], batch, begin, end, 0, -1);
     });
 }
@@ -147,14 +134,11 @@ void Program<T>::gather_columns(const Source& source, const Batch& batch, i64 ro
                                 i64 column, i64 column_end, T* to, i64 to_row) {
     const T scale = static_cast<T>(source.scale);
     const i64 columns = column_end - column;
-    const i64 each = bytes_of(source.type);
+    const i64 bytes = columns * bytes_of(source.type);
     for (i64 r = row; r < row_end; ++r) {
         // Rows are drawn from all over the data set: the next one is asked for in time.
-        if (batch.index != nullptr && r + 1 < row_end) {
-            const char* next = static_cast<const char*>(source.data) +
-                               (batch.index[r + 1] * source.stride + column) * each;
-            for (i64 at = 0; at < columns * each; at += static_cast<i64>(kLine)) prefetch(next + at);
-        }
+        if (batch.index != nullptr && r + 1 < row_end)
+            prefetch(address_of(source, batch.index[r + 1], column), bytes);
         const i64 whole = batch.first + r;
         const i64* from = batch.index ? batch.index + r : &whole;
         T* out = to + r * to_row;

@@ -93,27 +93,32 @@ void Program<T>::plan_blocks(i64 rows) {
     }
 }
 
-// Which thread begins with which tasks of the second phase. Those of the product that was cut by depth go
-// to the thread that has its columns of x, the others to whoever has the least to do.
+// Which thread begins with which tasks of the second phase: filters, then blocks, then ranges. Those of the
+// first product, where it is cut by depth, go to the thread that has their columns of x, the others to
+// whoever has the least to do.
 template <class T>
 void Program<T>::plan_tasks(const Batch& batch) {
     const auto threads = static_cast<std::size_t>(batch.threads);
     if (!tasks_.empty() && starts_.size() == threads + 1) return;
-    const std::size_t count = filters_.size() + blocks_.size() + ranges_.size();
     std::vector<double> load(threads);
     std::vector<std::vector<i64>> of(threads);
-    for (std::size_t i = 0; i < count; ++i) {
-        const bool is_block = i >= filters_.size() && i < filters_.size() + blocks_.size();
-        const Block& b = blocks_[is_block ? i - filters_.size() : 0];
-        const Layer& l = layers_[static_cast<std::size_t>(b.layer)];
-        std::size_t to = 0;
-        if (is_block && b.layer == depth_layer_ && b.k < b.k_end)
-            to = static_cast<std::size_t>((b.k + b.k_end) / 2) * threads / static_cast<std::size_t>(l.inputs);
+    i64 count = 0;
+    const auto give = [&](std::size_t to, double work) {
+        load[to] += work;
+        of[to].push_back(count++);
+    };
+    const auto give_to_any = [&](double work) {
+        give(static_cast<std::size_t>(std::min_element(load.begin(), load.end()) - load.begin()), work);
+    };
+    for (std::size_t i = 0; i < filters_.size(); ++i) give_to_any(1);
+    for (const Block& b : blocks_) {
+        const double work = static_cast<double>((b.k_end - b.k) * (b.j_end - b.j));
+        if (b.layer == first_.layer && b.k < b.k_end)
+            give(static_cast<std::size_t>((b.k + b.k_end) / 2 * batch.threads / first_.inputs), work);
         else
-            to = static_cast<std::size_t>(std::min_element(load.begin(), load.end()) - load.begin());
-        load[to] += is_block ? static_cast<double>((b.k_end - b.k) * (b.j_end - b.j)) : 1;
-        of[to].push_back(static_cast<i64>(i));
+            give_to_any(work);
     }
+    for (const Range& range : ranges_) give_to_any(static_cast<double>(range.count));
     tasks_.clear();
     starts_.assign(1, 0);
     for (const std::vector<i64>& each : of) {
@@ -123,16 +128,16 @@ void Program<T>::plan_tasks(const Batch& batch) {
 }
 
 template <class T>
-AffineGradient<T> Program<T>::gradient_of(const Block& b, i64 rows) const {
+AffineGradient<T> Program<T>::gradient_of(const Block& b, const Batch& batch) const {
     const Layer& l = layers_[static_cast<std::size_t>(b.layer)];
     const Slot& x = slots_[static_cast<std::size_t>(l.input)];
     const Slot& dy = slots_[static_cast<std::size_t>(l.dout)];
-    if (by_depth_ && b.layer == depth_layer_) {
-        const PartX columns = part_x(l.inputs, b.part);
-        return {columns.data - math_.depth_cut(l.inputs, b.part), columns.row, dy.data, dy.row, rows,
+    if (batch.by_depth && b.layer == first_.layer) {
+        const PartX columns = part_x(b.part);
+        return {columns.data - math_.depth_cut(l.inputs, b.part), columns.row, dy.data, dy.row, batch.rows,
                 l.inputs, l.outputs};
     }
-    return {x.data, x.row, dy.data, dy.row, rows, l.inputs, l.outputs};
+    return {x.data, x.row, dy.data, dy.row, batch.rows, l.inputs, l.outputs};
 }
 
 template <class T>
@@ -150,14 +155,14 @@ void Program<T>::update_block(const Block& b, const Batch& batch, const Update<T
     const Layer& l = layers_[static_cast<std::size_t>(b.layer)];
     if (b.k == b.k_end) {
         T* bias = scratch<T>(round_up(l.outputs, math_.panel));
-        math_.bias_gradient(gradient_of(b, batch.rows), bias);
+        math_.bias_gradient(gradient_of(b, batch), bias);
         apply(step, l.bias, bias, l.outputs);
         return;
     }
-    if (b.layer == depth_layer_) ask_for_next(b);
+    ask_for_next(b);
     const i64 width = b.j_end - b.j;
     T* out = scratch<T>((b.k_end - b.k) * width + math_.panel);
-    math_.weight_gradient(gradient_of(b, batch.rows), b.k, b.k_end, b.j, b.j_end, out, width);
+    math_.weight_gradient(gradient_of(b, batch), b.k, b.k_end, b.j, b.j_end, out, width);
     const i64 start = l.weights + b.k * l.outputs + b.j;
     if (width == l.outputs) {
         apply(step, start, out, (b.k_end - b.k) * width);
@@ -175,10 +180,10 @@ void Program<T>::write_gradients(const Batch& batch) {
         const Layer& l = layers_[static_cast<std::size_t>(b.layer)];
         if (b.k == b.k_end) {
             T* bias = scratch<T>(round_up(l.outputs, math_.panel));
-            math_.bias_gradient(gradient_of(b, batch.rows), bias);
+            math_.bias_gradient(gradient_of(b, batch), bias);
             std::copy_n(bias, l.outputs, buffers_.grads + l.bias);
         } else {
-            math_.weight_gradient(gradient_of(b, batch.rows), b.k, b.k_end, b.j, b.j_end,
+            math_.weight_gradient(gradient_of(b, batch), b.k, b.k_end, b.j, b.j_end,
                                   buffers_.grads + l.weights + b.k * l.outputs + b.j, l.outputs);
         }
     });

@@ -48,7 +48,16 @@ def test_processes_of_one_two_and_three_threads_agree():
 def test_threads_within_one_process_agree(isa):
     limits = pytest.importorskip("threadpoolctl").threadpool_limits
     with using(isa):
-        for name in ("deep", "clipped", "wide, few rows", "wide, one row", "images", "images, few"):
+        for name in (
+            "book",
+            "deep inputs",
+            "deep",
+            "clipped",
+            "wide, few rows",
+            "wide, one row",
+            "images",
+            "images, few",
+        ):
             digests = set()
             for threads in (1, 2, 3):
                 with limits(threads):

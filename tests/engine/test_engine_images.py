@@ -56,11 +56,19 @@ def predicted(net: zk.Network, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    ("make", "count"),
-    [(one_geometry, 120), (one_of_many_channels, 40), (one_of_five_wide, 40), (one_pooled, 30)],
+    ("make", "count", "slack"),
+    [
+        (one_geometry, 120, 1),
+        (one_of_many_channels, 40, 4),
+        (one_of_five_wide, 40, 4),
+        (one_pooled, 30, 1),
+    ],
 )
-def test_random_geometries(isa, dtype, make, count, rng):
-    """Forward, the gradient of the images and that of the filters, in one step each."""
+def test_random_geometries(isa, dtype, make, count, slack, rng):
+    """Forward, the gradient of the images and that of the filters, in one step each.
+
+    Winograd's ways are off by up to four times as much as plain sums (decision 13).
+    """
     compared = asked = 0
     with using(isa):
         for number in range(count):
@@ -69,10 +77,10 @@ def test_random_geometries(isa, dtype, make, count, rng):
             x, t = random_images(rng, net, rows)
             got, want = predicted(net, x)
             assert np.abs(got - want).max() <= unit(net, rows) * max(1, np.abs(want).max())
-            result = compare(net, sgd, x, t, [np.arange(rows)] * 2)
+            result = compare(net, sgd, x, t, [np.arange(rows)] * 2, slack)
             compared, asked = compared + result.compared, asked + result.asked
             assert without_kernels(net) == 0
-    assert compared > 0.7 * asked  # the others end at a kink of a ReLU
+    assert compared > 0.6 * asked  # the others end at a kink of a ReLU
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -92,7 +92,7 @@ std::vector<Shape> shapes() {
                             {4, 64, 10},  {5, 0, 7},    {7, 321, 65},  {13, 40, 129}, {25, 31, 16},
                             {20, 50, 10}, {300, 9, 40}, {12, 700, 8},  {6, 8, 700},  {24, 32, 32},
                             {31, 150, 18}, {26, 785, 20}, {13, 90, 3}, {9, 140, 39},
-                            {11, 300, 5},  {14, 200, 42}};
+                            {11, 300, 5},  {14, 200, 42}, {15, 1300, 50}};
     for (int i = 0; i < 12; ++i)
         list.push_back({one_to(40), one_to(90), one_to(90)});
     return list;
@@ -130,6 +130,34 @@ void in_two(i64 count, i64 unit, F&& f) {
     f(cut, count);
 }
 
+// A product as program_depth.cpp computes it: part after part of its depth, of which each sees only its own
+// columns of x. The bits are those of the whole.
+template <class T>
+void check_by_depth(const Math<T>& math, const AffineForward<T>& whole, Rows<T>& x, Rows<T>& want) {
+    Rows<T> total(x.rows, whole.outputs), sums(x.rows, whole.outputs);
+    const i64 parts = math.depth_parts(whole.inputs);
+    expect(math.depth_cut(whole.inputs, 0) == 0 && math.depth_cut(whole.inputs, parts) == whole.inputs,
+           "the parts of a depth are not all of it");
+    for (i64 part = 0; part < parts; ++part) {
+        const i64 k = math.depth_cut(whole.inputs, part), k_end = math.depth_cut(whole.inputs, part + 1);
+        Rows<T> own(x.rows, x.columns);
+        for (i64 i = 0; i < x.rows; ++i)
+            for (i64 j = 0; j < x.columns; ++j)
+                own.at(i, j) = j >= k && j < k_end ? x.at(i, j) : std::numeric_limits<T>::quiet_NaN();
+        AffineForward<T> op = whole;
+        op.x = &own.at(0, 0);
+        op.y = &sums.at(0, 0);
+        math.affine_part(op, 0, x.rows, part);
+        for (i64 i = 0; i < x.rows; ++i)
+            for (i64 j = 0; j < whole.outputs; ++j)
+                total.at(i, j) = part == 0 ? sums.at(i, j) : total.at(i, j) + sums.at(i, j);
+    }
+    AffineForward<T> op = whole;
+    op.y = &total.at(0, 0);
+    math.finish_affine(op, 0, x.rows);
+    expect(total.same(want), "affine by parts of its depth");
+}
+
 template <class T>
 void check_affine(const Math<T>& math, const Shape& s) {
     Rows<T> x(s.rows, s.inputs), dy(s.rows, s.outputs);
@@ -155,6 +183,7 @@ void check_affine(const Math<T>& math, const Shape& s) {
                    [&](i64 j, i64 j_end) { math.affine(op, i, i_end, j, j_end, few); });
         });
         expect(y.same(cut), name("affine in parts", s, number, few));
+        if (!few) check_by_depth(math, op, x, y);
         for (i64 i = 0; i < s.rows; ++i) for (i64 j = 0; j < s.outputs; ++j) {
             double sum = b.at(j), size = std::fabs(sum);
             for (i64 k = 0; k < s.inputs; ++k) {
