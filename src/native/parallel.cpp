@@ -181,7 +181,6 @@ private:
         sleeping_.fetch_sub(1, std::memory_order_seq_cst);
     }
 
-
     std::vector<Share> shares_;
     alignas(64) std::atomic<std::uint64_t> done_{0};
     alignas(64) std::atomic<std::uint32_t> round_{0};

@@ -261,7 +261,7 @@ private:
     double gradient_norm(int threads);
     void apply(const Update<T>& step, i64 offset, const T* grads, i64 count);
     void plan_blocks(i64 rows);
-    void plan_tasks(const Batch& batch);
+    void plan_tasks(int threads);
     double mean_loss(i64 rows) const;
     AffineGradient<T> gradient_of(const Block& block, const Batch& batch) const;
     int threads_for(double flops) const;

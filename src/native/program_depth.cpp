@@ -12,6 +12,13 @@
 #include "parallel.hpp"
 
 namespace zk {
+namespace {
+
+// Numbers of a line of the cache.
+template <class T>
+constexpr i64 kLineNumbers = static_cast<i64>(kLine / sizeof(T));
+
+}  // namespace
 
 template <class T>
 AffineForward<T> Program<T>::forward_of(const Affine& op) const {
@@ -60,7 +67,7 @@ bool Program<T>::goes_by_depth(i64 rows, int threads) {
     if (first_.parts * rows > first_.inputs) return false;
     if (!depth_sums_) {
         depth_sums_ = aligned_zeros<T>(first_.parts * max_rows_ * at(first_.affine->output).row);
-        depth_x_ = aligned_zeros<T>(max_rows_ * (first_.inputs + first_.parts * 2 * math_.panel));
+        depth_x_ = aligned_zeros<T>(max_rows_ * (first_.inputs + first_.parts * 2 * kLineNumbers<T>));
     }
     return true;
 }
@@ -69,10 +76,11 @@ bool Program<T>::goes_by_depth(i64 rows, int threads) {
 template <class T>
 auto Program<T>::part_x(i64 part) const -> PartX {
     const i64 k = math_.depth_cut(first_.inputs, part);
-    // An odd number of lines, so that rows do not share a few sets of the cache.
-    const i64 line = static_cast<i64>(kLine / sizeof(T));
+    // An odd number of lines, so that rows do not share a few sets of the cache: less than two more than
+    // the columns take.
+    constexpr i64 line = kLineNumbers<T>;
     const i64 lines = (math_.depth_cut(first_.inputs, part + 1) - k + line - 1) / line;
-    return {depth_x_.get() + max_rows_ * (k + part * 2 * math_.panel), (lines | 1) * line};
+    return {depth_x_.get() + max_rows_ * (k + part * 2 * line), (lines | 1) * line};
 }
 
 // Tasks of one part follow each other, so that they fall to as few threads as can be.

@@ -58,14 +58,18 @@ template <class T>
 void Program<T>::pack(int threads, bool few) {
     // Convolutions read packed filters however few the rows are; affine layers do not.
     const i64 filters = static_cast<i64>(filters_.size());
-    if (few && filters == 0) return;
-    if (!few) plan_blocks(1);
-    const i64 blocks = few ? 0 : static_cast<i64>(blocks_.size());
-    parallel_for(threads, filters + blocks, [&](i64 i, int) {
-        if (i < filters) return pack_filters(filters_[static_cast<std::size_t>(i)]);
+    const auto pack_filter = [&](i64 i) { pack_filters(filters_[static_cast<std::size_t>(i)]); };
+    if (few) return parallel_for(threads, filters, [&](i64 i, int) { pack_filter(i); });
+    if (blocks_rows_ < 0) plan_blocks(1);
+    plan_tasks(threads);
+    auto task = [&](i64 at, int) {
+        const i64 i = tasks_[static_cast<std::size_t>(at)];
+        if (i < filters) return pack_filter(i);
+        if (i >= filters + static_cast<i64>(blocks_.size())) return;
         const Block& block = blocks_[static_cast<std::size_t>(i - filters)];
         if (block.k < block.k_end) pack_block(block);
-    });
+    };
+    parallel_for(threads, static_cast<i64>(tasks_.size()), task, starts_.data());
 }
 
 // Cuts every layer's parameters into blocks. Where the cuts lie changes no bit of the result.
@@ -94,31 +98,39 @@ void Program<T>::plan_blocks(i64 rows) {
 }
 
 // Which thread begins with which tasks of the second phase: filters, then blocks, then ranges. Those of the
-// first product, where it is cut by depth, go to the thread that has their columns of x, the others to
-// whoever has the least to do.
+// first product go to the thread that has their columns of x, where it is cut by depth. The others follow
+// each other, so that a thread has as few layers as can be, and of a layer one piece: of what such a layer
+// was given, and of its gradient, half lies in another core's cache.
 template <class T>
-void Program<T>::plan_tasks(const Batch& batch) {
-    const auto threads = static_cast<std::size_t>(batch.threads);
-    if (!tasks_.empty() && starts_.size() == threads + 1) return;
-    std::vector<double> load(threads);
-    std::vector<std::vector<i64>> of(threads);
-    i64 count = 0;
-    const auto give = [&](std::size_t to, double work) {
-        load[to] += work;
-        of[to].push_back(count++);
-    };
-    const auto give_to_any = [&](double work) {
-        give(static_cast<std::size_t>(std::min_element(load.begin(), load.end()) - load.begin()), work);
-    };
-    for (std::size_t i = 0; i < filters_.size(); ++i) give_to_any(1);
+void Program<T>::plan_tasks(int threads) {
+    const auto shares = static_cast<std::size_t>(threads);
+    if (!tasks_.empty() && starts_.size() == shares + 1) return;
+    struct Task { double work; std::size_t of; };  // of: the thread that has to have it
+    std::vector<Task> all;
+    const auto add = [&](double work, std::size_t of) { all.push_back({work, of}); };
+    for (std::size_t i = 0; i < filters_.size(); ++i) add(1, shares);
     for (const Block& b : blocks_) {
-        const double work = static_cast<double>((b.k_end - b.k) * (b.j_end - b.j));
-        if (b.layer == first_.layer && b.k < b.k_end)
-            give(static_cast<std::size_t>((b.k + b.k_end) / 2 * batch.threads / first_.inputs), work);
-        else
-            give_to_any(work);
+        const bool first = b.layer == first_.layer && b.k < b.k_end;
+        add(static_cast<double>((b.k_end - b.k) * (b.j_end - b.j)),
+            first ? static_cast<std::size_t>((b.k + b.k_end) / 2 * threads / first_.inputs) : shares);
     }
-    for (const Range& range : ranges_) give_to_any(static_cast<double>(range.count));
+    for (const Range& range : ranges_) add(static_cast<double>(range.count), shares);
+    std::vector<double> load(shares);
+    double total = 0;
+    for (const Task& task : all) {
+        total += task.work;
+        if (task.of < shares) load[task.of] += task.work;
+    }
+    std::vector<std::vector<i64>> of(shares);
+    for (std::size_t i = 0, next = 0; i < all.size(); ++i) {
+        std::size_t to = all[i].of;
+        if (to == shares) {
+            while (next + 1 < shares && load[next] + all[i].work / 2 > total / threads) ++next;
+            to = next;
+            load[to] += all[i].work;
+        }
+        of[to].push_back(static_cast<i64>(i));
+    }
     tasks_.clear();
     starts_.assign(1, 0);
     for (const std::vector<i64>& each : of) {
@@ -225,7 +237,7 @@ void Program<T>::update(const Batch& batch, const OptimizerSettings& settings, b
         if (repack) pack(batch.threads, false);
         return;
     }
-    plan_tasks(batch);
+    plan_tasks(batch.threads);
     const i64 filters = static_cast<i64>(filters_.size());
     const i64 blocks = filters + static_cast<i64>(blocks_.size());
     auto task = [&](i64 at, int) {

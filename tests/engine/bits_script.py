@@ -13,7 +13,7 @@ SHAPES: dict[str, tuple[int, list[int], int, Any]] = {
     # inputs, hidden widths, batch, optimizer
     "book": (784, [50], 100, lambda: zk.SGD(0.1)),
     "deep inputs": (1300, [70, 20], 90, lambda: zk.Adam(clip_norm=1.0)),
-    "normalized inputs": (900, [40], 64, zk.Adam),
+    "normalized inputs": (752, [40], 64, zk.Adam),
     "deep": (64, [33, 33, 33, 33, 33], 128, zk.Adam),
     "clipped": (100, [65, 31], 37, lambda: zk.Momentum(0.1, clip_norm=0.01, weight_decay=1e-3)),
     "wide": (256, [512, 512], 32, zk.Adam),

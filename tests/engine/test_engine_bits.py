@@ -51,6 +51,7 @@ def test_threads_within_one_process_agree(isa):
         for name in (
             "book",
             "deep inputs",
+            "normalized inputs",
             "deep",
             "clipped",
             "wide, few rows",
