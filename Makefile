@@ -63,7 +63,7 @@ SANITIZE := build/sanitize
 AVX512_ISA := -DZK_ISA=avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 SANITIZED := $(wildcard tests/test_native*.py) $(addprefix tests/engine/test_engine_, \
   curves.py images.py kernels.py maths.py nonfinite.py norm.py predict.py python_layers.py)
-sanitize: $(VENV)/dev.stamp ## run the native tests under the address and undefined-behaviour sanitizers
+sanitize: $(VENV)/dev.stamp ## run the native tests under the address, undefined-behaviour and thread sanitizers
 	@$(CXX) -print-file-name=libasan.so | grep -q / || { \
 	  echo "make sanitize: $(CXX) has no libasan.so; use g++ (CXX=g++) with its sanitizer library"; exit 1; }
 	$(BIN)/cmake -S . -B $(SANITIZE)/cmake -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja \
@@ -88,6 +88,9 @@ sanitize: $(VENV)/dev.stamp ## run the native tests under the address and undefi
 	$(CXX) -std=c++20 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
 	  -ffp-contract=off $$options -Isrc/native tests/native/check_kernels.cpp $(KERNELS) \
 	  -o $(SANITIZE)/check && $(SANITIZE)/check
+	$(CXX) -std=c++20 -O1 -g -fsanitize=thread -Isrc/native tests/native/check_parallel.cpp \
+	  src/native/parallel.cpp src/native/quota.cpp -pthread -o $(SANITIZE)/check_parallel
+	$$(command -v setarch >/dev/null && echo setarch $$(uname -m) -R) $(SANITIZE)/check_parallel
 
 # The kernels for 64-bit ARM, held to plain loops in an emulated processor. The checks themselves
 # are compiled with little optimization: it is the kernels that are tested, and g++ 12 breaks on

@@ -39,7 +39,7 @@ void parallel_for(int threads, std::int64_t count, F&& f, const std::int64_t* st
         [](void* context, std::int64_t index, int thread) {
             (*static_cast<std::remove_reference_t<F>*>(context))(index, thread);
         },
-        &f, starts);
+        const_cast<void*>(static_cast<const void*>(&f)), starts);
 }
 
 }  // namespace zk

@@ -62,7 +62,7 @@ void Program<T>::pack(int threads, bool few) {
     if (few) return parallel_for(threads, filters, [&](i64 i, int) { pack_filter(i); });
     if (blocks_rows_ < 0) plan_blocks(1);
     plan_tasks(threads);
-    auto task = [&](i64 at, int) {
+    const auto task = [&](i64 at, int) {
         const i64 i = tasks_[static_cast<std::size_t>(at)];
         if (i < filters) return pack_filter(i);
         if (i >= filters + static_cast<i64>(blocks_.size())) return;
@@ -240,7 +240,7 @@ void Program<T>::update(const Batch& batch, const OptimizerSettings& settings, b
     plan_tasks(batch.threads);
     const i64 filters = static_cast<i64>(filters_.size());
     const i64 blocks = filters + static_cast<i64>(blocks_.size());
-    auto task = [&](i64 at, int) {
+    const auto task = [&](i64 at, int) {
         const i64 i = tasks_[static_cast<std::size_t>(at)];
         if (i < filters) {
             update_filters(filters_[static_cast<std::size_t>(i)], batch, step, repack);
