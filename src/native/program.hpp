@@ -287,8 +287,8 @@ private:
     i64 blocks_rows_ = -1;
     std::vector<i64> tasks_, starts_;  // of the second phase, those of one thread after another's
     // The gather and the product that a step begins with, if it does: see program_depth.cpp.
-    struct First { const Gather* gather; const Affine* affine; i64 layer, inputs, parts; };
-    First first_{nullptr, nullptr, -1, 0, 0};
+    struct First { const Gather* gather; const Affine* affine; i64 layer, inputs, parts, rows; };
+    First first_{nullptr, nullptr, -1, 0, 0, 0};
     const Batch* next_ = nullptr;  // the batch after the one at hand, while that is learned from
     i64 result_ = -1;
     double flops_a_row_ = 0;

@@ -57,17 +57,19 @@ void Program<T>::find_first() {
         }
     }
     const i64 inputs = layers_[static_cast<std::size_t>(affine->layer)].inputs;
-    first_ = {gather, affine, affine->layer, inputs, math_.depth_parts(inputs)};
+    // Of so many rows the parts' sums are no more numbers than W.
+    const i64 parts = math_.depth_parts(inputs), rows = std::min(max_rows_, inputs / parts);
+    first_ = {gather, affine, affine->layer, inputs, parts, rows};
 }
 
-// Whether the parts' sums are fewer numbers than W. Then there is room for them, too.
+// Whether a batch is small enough beside W; there is room for it then.
 template <class T>
 bool Program<T>::goes_by_depth(i64 rows, int threads) {
-    if (first_.parts < 2 || threads == 1 || rows < threads * math_.tile_rows) return false;
-    if (first_.parts * rows > first_.inputs) return false;
-    if (!depth_sums_) {
-        depth_sums_ = aligned_zeros<T>(first_.parts * max_rows_ * at(first_.affine->output).row);
-        depth_x_ = aligned_zeros<T>(max_rows_ * (first_.inputs + first_.parts * 2 * kLineNumbers<T>));
+    if (first_.parts < 2 || threads == 1 || rows > first_.rows || rows < threads * math_.tile_rows)
+        return false;
+    if (!depth_x_) {
+        depth_sums_ = aligned_zeros<T>(first_.parts * first_.rows * at(first_.affine->output).row);
+        depth_x_ = aligned_zeros<T>(first_.rows * (first_.inputs + first_.parts * 2 * kLineNumbers<T>));
     }
     return true;
 }
@@ -80,7 +82,7 @@ auto Program<T>::part_x(i64 part) const -> PartX {
     // the columns take.
     constexpr i64 line = kLineNumbers<T>;
     const i64 lines = (math_.depth_cut(first_.inputs, part + 1) - k + line - 1) / line;
-    return {depth_x_.get() + max_rows_ * (k + part * 2 * line), (lines | 1) * line};
+    return {depth_x_.get() + first_.rows * (k + part * 2 * line), (lines | 1) * line};
 }
 
 // Tasks of one part follow each other, so that they fall to as few threads as can be.
@@ -102,7 +104,7 @@ void Program<T>::run_by_depth(const Batch& batch) {
         AffineForward<T> call = whole;
         call.x = x.data - k;
         call.x_row = x.row;
-        call.y = depth_sums_.get() + part * max_rows_ * whole.y_row;
+        call.y = depth_sums_.get() + part * first_.rows * whole.y_row;
         math_.affine_part(call, begin, end, part);
     });
 }
@@ -112,7 +114,7 @@ template <class T>
 void Program<T>::add_parts(i64 row, i64 row_end) {
     const AffineForward<T> call = forward_of(*first_.affine);
     for (i64 r = row; r < row_end; ++r)
-        math_.images.sum_parts(depth_sums_.get() + r * call.y_row, max_rows_ * call.y_row, first_.parts,
+        math_.images.sum_parts(depth_sums_.get() + r * call.y_row, first_.rows * call.y_row, first_.parts,
                                call.y_row, call.y + r * call.y_row);
     math_.finish_affine(call, row, row_end);
 }
