@@ -19,6 +19,13 @@ constexpr std::size_t kLine = 64;
 
 inline i64 round_up(i64 value, i64 to) { return (value + to - 1) / to * to; }
 
+// Asks for `bytes` from an address on, without waiting for them.
+inline void prefetch([[maybe_unused]] const char* from, [[maybe_unused]] i64 bytes) {
+#if defined(__GNUC__)
+    for (i64 at = 0; at < bytes; at += static_cast<i64>(kLine)) __builtin_prefetch(from + at);
+#endif
+}
+
 template <class T>
 using Memory = std::unique_ptr<T[], void (*)(void*)>;
 

@@ -20,25 +20,6 @@ constexpr i64 kLineNumbers = static_cast<i64>(kLine / sizeof(T));
 
 }  // namespace
 
-template <class T>
-AffineForward<T> Program<T>::forward_of(const Affine& op) const {
-    const Layer& l = layers_[static_cast<std::size_t>(op.layer)];
-    const Slot& x = at(op.input);
-    const Slot& y = at(op.output);
-    return {x.data,
-            x.row,
-            buffers_.params + l.weights,
-            l.forward_panels.get(),
-            op.norm < 0 ? buffers_.params + l.bias : norms_[static_cast<std::size_t>(op.norm)].shift.get(),
-            scale_of(op.norm),
-            y.data,
-            y.row,
-            l.inputs,
-            l.outputs,
-            op.act,
-            x.users};
-}
-
 // A gather and the one product that reads what it gathers, for those rows then lie elsewhere. That products
 // alone read them is what `may_alias` says.
 template <class T>
@@ -128,11 +109,11 @@ void Program<T>::ask_for_next(const Block& b) const {
     const i64 k = math_.depth_cut(first_.inputs, b.part);
     const i64 width = math_.depth_cut(first_.inputs, b.part + 1) - k;
     const i64 first = next_->rows * (b.k - k) / width, last = next_->rows * (b.k_end - k) / width;
-    for (i64 r = first; r < last; ++r) prefetch(address_of(source, next_->index[r], k), width * bytes_of(source.type));
+    for (i64 r = first; r < last; ++r)
+        prefetch(address_of(source, next_->index[r], k), width * bytes_of(source.type));
 }
 
 #define ZK_DEPTH(T)                                                            \
-    template AffineForward<T> Program<T>::forward_of(const Affine&) const;     \
     template void Program<T>::find_first();                                    \
     template bool Program<T>::goes_by_depth(i64, int);                         \
     template void Program<T>::run_by_depth(const Batch&);                      \

@@ -21,13 +21,6 @@ inline const char* address_of(const Source& source, i64 row, i64 column) {
     return static_cast<const char*>(source.data) + (row * source.stride + column) * bytes_of(source.type);
 }
 
-// Asks for `bytes` from an address on, without waiting for them.
-inline void prefetch([[maybe_unused]] const char* from, [[maybe_unused]] i64 bytes) {
-#if defined(__GNUC__)
-    for (i64 at = 0; at < bytes; at += 64) __builtin_prefetch(from + at);
-#endif
-}
-
 // Class labels, or rows of numbers in the program's format; one of the two.
 template <class T>
 struct Targets {

@@ -195,6 +195,25 @@ void Program<T>::run_few(const AffineForward<T>& op, const Batch& batch) {
 }
 
 template <class T>
+AffineForward<T> Program<T>::forward_of(const Affine& op) const {
+    const Layer& l = layers_[static_cast<std::size_t>(op.layer)];
+    const Slot& x = at(op.input);
+    const Slot& y = at(op.output);
+    return {x.data,
+            x.row,
+            buffers_.params + l.weights,
+            l.forward_panels.get(),
+            op.norm < 0 ? buffers_.params + l.bias : norms_[static_cast<std::size_t>(op.norm)].shift.get(),
+            scale_of(op.norm),
+            y.data,
+            y.row,
+            l.inputs,
+            l.outputs,
+            op.act,
+            x.users};
+}
+
+template <class T>
 void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, i64 column,
                         i64 column_end) {
     if (const Gather* g = std::get_if<Gather>(&op)) {
@@ -264,10 +283,12 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
     }
 }
 
+template AffineForward<float> Program<float>::forward_of(const Affine&) const;
 template void Program<float>::run_segments(const Batch&, const Callback&);
 template void Program<float>::point_slots(const Batch&);
 template void Program<float>::run_gather(const Gather&, const Batch&, i64, i64);
 template void Program<float>::gather_columns(const Source&, const Batch&, i64, i64, i64, i64, float*, i64);
+template AffineForward<double> Program<double>::forward_of(const Affine&) const;
 template void Program<double>::run_segments(const Batch&, const Callback&);
 template void Program<double>::point_slots(const Batch&);
 template void Program<double>::run_gather(const Gather&, const Batch&, i64, i64);

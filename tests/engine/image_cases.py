@@ -77,7 +77,7 @@ def one_of_five_wide(rng: np.random.Generator, dtype: Any) -> zk.Network:
 def one_pooled(rng: np.random.Generator, dtype: Any) -> zk.Network:
     """One or two convolutions, of which the greatest of each 2x2 goes on."""
     layers: list[Any] = []
-    channels, size = int(rng.integers(1, 9)), int(rng.integers(14, 21))
+    channels, size = int(rng.integers(1, 9)), int(rng.integers(16, 23))
     for most in (40, 10)[: int(rng.integers(1, 3))]:
         k, pad = int(rng.choice([1, 3, 5])), int(rng.integers(0, 3))
         layers += [zk.Convolution(int(rng.integers(1, most)), k, pad=pad), pick(rng), zk.MaxPool(2)]

@@ -56,19 +56,21 @@ def predicted(net: zk.Network, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    ("make", "count", "slack"),
+    ("make", "count", "slack", "share"),
     [
-        (one_geometry, 120, 1),
-        (one_of_many_channels, 40, 4),
-        (one_of_five_wide, 40, 4),
-        (one_pooled, 30, 1),
+        (one_geometry, 120, 1, 0.7),
+        (one_of_many_channels, 40, 4, 0.5),
+        (one_of_five_wide, 40, 4, 0.5),
+        (one_pooled, 30, 1, 0.5),
     ],
 )
-def test_random_geometries(isa, dtype, make, count, slack, rng):
+def test_random_geometries(isa, dtype, make, count, slack, share, rng):
     """Forward, the gradient of the images and that of the filters, in one step each.
 
-    Winograd's ways are off by up to four times as much as plain sums (decision 13).
+    Winograd's ways are off by up to four times as much as plain sums in float32 (decision 13).
     """
+    if dtype == np.float64:
+        slack, share = 1, 0.7
     compared = asked = 0
     with using(isa):
         for number in range(count):
@@ -80,7 +82,7 @@ def test_random_geometries(isa, dtype, make, count, slack, rng):
             result = compare(net, sgd, x, t, [np.arange(rows)] * 2, slack)
             compared, asked = compared + result.compared, asked + result.asked
             assert without_kernels(net) == 0
-    assert compared > 0.6 * asked  # the others end at a kink of a ReLU
+    assert compared > share * asked  # the others end at a kink
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -113,7 +115,7 @@ def test_random_networks_of_images(dtype, rng):
         compared, asked = compared + result.compared, asked + result.asked
         got, want = predicted(net, x)
         assert np.abs(got - want).max() <= 5 * unit(net, 40) * max(1, np.abs(want).max())
-    assert compared > 0.6 * asked
+    assert compared > 0.4 * asked
 
 
 @pytest.mark.parametrize("make", [zk.models.SimpleConvNet, zk.models.DeepConvNet])
