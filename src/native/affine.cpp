@@ -51,7 +51,7 @@ void packed_panel(i64 row, i64 row_end, i64 k, i64 k_end, const T* left, i64 lef
         T* to = out + i * out_row;
         const Scalars<T> a{left + i * left_row + k, left_row, 1};
         const Rows<T> b{panel + k * width, width};
-        if (vectors == kTileVectors && rows == kTileRows && distant)
+        if (vectors > 1 && rows == kRowsOf<vectors> && distant)
             multiply_distant<T, rows, vectors>(k_end - k, a, b, sum);
         else
             multiply<T, rows, vectors, false>(k_end - k, a, b, sum);
@@ -121,6 +121,9 @@ void product_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, i64 rest, 
         });
     else if (width == kLanes<T>)
         packed_panel<T, 1>(row, row_end, k, k_end, left, left_row, panel, out, out_row, add, false);
+    else if (width == kWide<T>)
+        packed_panel<T, kWideVectors>(row, row_end, k, k_end, left, left_row, panel, out, out_row, add,
+                                      distant);
     else
         packed_panel<T, kTileVectors>(row, row_end, k, k_end, left, left_row, panel, out, out_row, add,
                                       distant);
@@ -137,7 +140,7 @@ inline void packed_product(i64 row, i64 row_end, i64 depth, i64 first, i64 last,
     for (i64 part = first; part < last; ++part) {
         const i64 k = depth_cut<T>(depth, part), k_end = depth_cut<T>(depth, part + 1);
         for (i64 j = column, width = 0; j < column_end; j += width) {
-            width = panel_width<T>(columns - j, can_be_thin);
+            width = panel_width<T>(columns - j, can_be_thin, thin_packed && j == 0);
             product_panel<T>(row, row_end, k, k_end, depth, columns - j, width,
                              can_be_thin && is_thin<T>(columns - j), left, left_row, panels + j * depth,
                              out + j, out_row, part > first, distant && j == column);
@@ -251,6 +254,7 @@ template <class T>
 void fill(Math<T>& math) {
     math.lanes = kLanes<T>;
     math.panel = kPanel<T>;
+    math.undivided = most_columns<T>(kWideVectors, true);
     math.tile_rows = kTileRows;
     math.few_rows = kFewRows;
     math.affine = affine<T>;

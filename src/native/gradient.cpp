@@ -119,7 +119,7 @@ void weight_gradient(const AffineGradient<T>& op, i64 row, i64 row_end, i64 colu
         const i64 last = first + kBatchBlock < op.rows ? first + kBatchBlock : op.rows;
         for (i64 j = column, width = 0; j < column_end; j += width) {
             const i64 columns = column_end - j;
-            width = panel_width<T>(columns, true);
+            width = panel_width<T>(columns, true, true);
             if (is_thin<T>(columns)) {
                 with_thin<T>(columns, [&]<int count>() {
                     thin_gradient<T, count>(op, row, row_end, j, first, last, out + (j - column),
@@ -135,6 +135,7 @@ void weight_gradient(const AffineGradient<T>& op, i64 row, i64 row_end, i64 colu
                 });
             };
             if (width == kLanes<T>) run.template operator()<1>();
+            else if (width == kWide<T>) run.template operator()<kWideVectors>();
             else run.template operator()<kTileVectors>();
         }
     }

@@ -151,10 +151,11 @@ template <class T>
 struct Math {
     i64 lanes;      // numbers in a vector
     i64 panel;      // columns in a panel
+    i64 undivided;  // up to so many columns, a packed product is not cut by them
     i64 tile_rows;  // rows of a tile: ranges of rows are best cut at its multiples
     i64 few_rows;   // up to so many rows, affine products read W as it is stored
 
-    // Columns are cut at multiples of `panel`.
+    // Columns are cut at multiples of `panel`, those of W beyond `undivided` ones.
     void (*affine)(const AffineForward<T>&, i64 row, i64 row_end, i64 column, i64 column_end,
                    bool few);
     // The two halves of that for few rows: y = x W, and then y = act(y * scale + b).

@@ -14,14 +14,14 @@ inline i64 at_most_lanes(i64 count) {
 
 // Panels of W: panel p holds the columns [p * kPanel, ...), row after row. The last columns may be a
 // single vector's panel, and what it holds beyond W is 0; a thin one, which holds column after column;
-// or the one and then the other.
+// or the one and then the other. A narrow W is one wide panel, with a thin one behind it or none.
 template <class T>
 void pack_forward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_end, i64 column,
                   i64 column_end, T* to) {
     const bool can_be_thin = pays_thin<T>(inputs);
     for (i64 j = column, width = 0; j < column_end; j += width) {
         const i64 rest = outputs - j;
-        width = panel_width<T>(rest, can_be_thin);
+        width = panel_width<T>(rest, can_be_thin, j == 0);
         T* panel = to + j * inputs;
         if (can_be_thin && is_thin<T>(rest)) {
             for (i64 k = row; k < row_end; ++k)
@@ -46,7 +46,7 @@ void pack_backward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_e
                    i64 column_end, T* to) {
     for (i64 i = row; i < row_end; i += kPanel<T>) {
         const i64 rest = inputs - i;
-        const i64 width = panel_width<T>(rest, false);
+        const i64 width = panel_width<T>(rest, false, false);
         T* panel = to + i * outputs;
         // All vectors of a line before the next line: its bytes are then written while they are near.
         for (i64 j = column; j < column_end; j += kLanes<T>) {

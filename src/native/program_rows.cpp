@@ -104,8 +104,8 @@ void Program<T>::run_columns(const std::vector<Op>& ops, const Batch& batch) {
             continue;
         }
         const i64 turns = batch.threads * kChunksPerThread;
-        const i64 units = (columns + math_.panel - 1) / math_.panel;
-        const i64 width = ((units - 1) / turns + 1) * math_.panel;
+        const i64 units = columns <= math_.undivided ? 1 : (columns + math_.panel - 1) / math_.panel;
+        const i64 width = units == 1 ? columns : ((units - 1) / turns + 1) * math_.panel;
         parallel_for(batch.threads, (columns + width - 1) / width, [&](i64 i, int) {
             run_op(op, batch, 0, batch.rows, i * width, std::min(columns, (i + 1) * width));
         });

@@ -23,6 +23,12 @@ constexpr int kFewRows = 3;
 template <class T>
 constexpr i64 kPanel = kTileVectors * kLanes<T>;
 
+// Columns of the one panel that a matrix has which is that narrow: a third vector costs less beside two
+// others than alone.
+constexpr int kWideVectors = 3;
+template <class T>
+constexpr i64 kWide = kWideVectors * kLanes<T>;
+
 // Columns and what fills their last vector.
 template <class T>
 inline i64 padded(i64 columns) {
@@ -108,11 +114,20 @@ inline bool is_thin(i64 columns) {
     return columns <= kLanes<T> / 2;
 }
 
-// Columns of the panel before which `rest` are left: two vectors, or one where that is enough, or
-// nearly: a second vector costs less than a thin panel of more than a quarter.
+// Columns that so many vectors take, and a thin panel beside them where that is possible: one of more than
+// a quarter of a vector costs more than another vector.
 template <class T>
-inline i64 panel_width(i64 rest, bool can_be_thin) {
-    return rest <= kLanes<T> + (can_be_thin ? kLanes<T> / 4 : 0) ? i64{kLanes<T>} : kPanel<T>;
+constexpr i64 most_columns(int vectors, bool can_be_thin) {
+    return vectors * kLanes<T> + (can_be_thin ? kLanes<T> / 4 : 0);
+}
+
+// Columns of the panel before which `rest` are left: of two vectors, of one where that is enough, of three
+// where two would leave one and the panel may be wide.
+template <class T>
+inline i64 panel_width(i64 rest, bool can_be_thin, bool can_be_wide) {
+    if (rest <= most_columns<T>(1, can_be_thin)) return kLanes<T>;
+    const bool three = rest > most_columns<T>(2, can_be_thin) && rest <= most_columns<T>(3, can_be_thin);
+    return can_be_wide && three ? kWide<T> : kPanel<T>;
 }
 
 // Calls f.operator()<n>() for the number of a thin panel's columns.

@@ -92,7 +92,8 @@ std::vector<Shape> shapes() {
                             {4, 64, 10},  {5, 0, 7},    {7, 321, 65},  {13, 40, 129}, {25, 31, 16},
                             {20, 50, 10}, {300, 9, 40}, {12, 700, 8},  {6, 8, 700},  {24, 32, 32},
                             {31, 150, 18}, {26, 785, 20}, {13, 90, 3}, {9, 140, 39},
-                            {11, 300, 5},  {14, 200, 42}, {15, 1300, 50}};
+                            {11, 300, 5},  {14, 200, 42}, {15, 1300, 50}, {17, 200, 48},
+                            {29, 60, 45},  {19, 300, 24}, {23, 100, 13},  {10, 40, 11}};
     for (int i = 0; i < 12; ++i)
         list.push_back({one_to(40), one_to(90), one_to(90)});
     return list;
@@ -164,8 +165,9 @@ void check_affine(const Math<T>& math, const Shape& s) {
     Dense<T> w(s.inputs * s.outputs), b(s.outputs);
     std::vector<T> forward(static_cast<std::size_t>(s.inputs * up(s.outputs, math.panel) + 1));
     std::vector<T> back(static_cast<std::size_t>(s.outputs * up(s.inputs, math.panel) + 1));
+    const i64 unit = s.outputs <= math.undivided ? math.undivided : math.panel;
     in_two(s.inputs, math.panel, [&](i64 k, i64 k_end) {
-        in_two(s.outputs, math.panel, [&](i64 j, i64 j_end) {
+        in_two(s.outputs, unit, [&](i64 j, i64 j_end) {
             math.pack_forward(&w.at(0), s.inputs, s.outputs, k, k_end, j, j_end, forward.data());
             math.pack_backward(&w.at(0), s.inputs, s.outputs, k, k_end, j, j_end, back.data());
         });
@@ -179,7 +181,7 @@ void check_affine(const Math<T>& math, const Shape& s) {
         op.y = &cut.at(0, 0);
         op.distant = true;
         in_two(s.rows, 1, [&](i64 i, i64 i_end) {
-            in_two(s.outputs, math.panel,
+            in_two(s.outputs, unit,
                    [&](i64 j, i64 j_end) { math.affine(op, i, i_end, j, j_end, few); });
         });
         expect(y.same(cut), name("affine in parts", s, number, few));
