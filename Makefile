@@ -62,7 +62,7 @@ doctor: $(VENV)/dev.stamp ## prove the gradient doctor: planted defects, 10,000 
 SANITIZE := build/sanitize
 AVX512_ISA := -DZK_ISA=avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 SANITIZED := $(wildcard tests/test_native*.py) $(addprefix tests/engine/test_engine_, \
-  curves.py images.py kernels.py maths.py nonfinite.py norm.py predict.py python_layers.py tiny.py)
+  curves.py images.py kernels.py maths.py nonfinite.py norm.py pooled.py predict.py python_layers.py tiny.py)
 sanitize: $(VENV)/dev.stamp ## run the native tests under the address, undefined-behaviour and thread sanitizers
 	@$(CXX) -print-file-name=libasan.so | grep -q / || { \
 	  echo "make sanitize: $(CXX) has no libasan.so; use g++ (CXX=g++) with its sanitizer library"; exit 1; }

@@ -84,6 +84,11 @@ void def_images(nb::class_<Self>& type) {
     type.def("correlate", [](Self& s, i64 conv, i64 out, int act, i64 norm) {
         s.program.correlate(conv, out, static_cast<Activation>(act), norm);
     }, "conv"_a, "out"_a, "act"_a, "norm"_a);
+    type.def("correlate_pooled", [](Self& s, i64 conv, i64 out, int act, i64 norm, Size given,
+                                    Pair out_size, i64 pooled, i64 winner) {
+        const zk::PoolShape shape = pool_shape(true, given, out_size, {2, 2}, {2, 2}, {0, 0});
+        s.program.correlate_pooled(conv, out, static_cast<Activation>(act), norm, shape, pooled, winner);
+    }, "conv"_a, "out"_a, "act"_a, "norm"_a, "given"_a, "out_size"_a, "pooled"_a, "winner"_a);
     type.def("correlate_back", [](Self& s, i64 conv, i64 dout, i64 dx, i64 output, int act) {
         s.program.correlate_back(conv, dout, dx, output, static_cast<Activation>(act));
     }, "conv"_a, "dout"_a, "dx"_a, "output"_a, "act"_a);

@@ -23,6 +23,18 @@ struct Tap {
     i64 from, depth;
 };
 
+// An image, or the place of one: pixel (y, x) begins at data[y * line + x * pixel].
+template <class T>
+struct Plane {
+    T* data;
+    i64 line, pixel;
+};
+
+template <class T>
+inline Plane<const T> to_read(const Plane<T>& plane) {
+    return {plane.data, plane.line, plane.pixel};
+}
+
 // out[place] = act(b + sum over taps of x * W), the sum times `scale` where there is one, or, with
 // `y`, (sum) * act'(y): one sample. W is in
 // panels of columns as for affine products, its depth in the order of the taps.
@@ -40,6 +52,25 @@ struct Correlation {
     i64 tap_count;
     i64 depth;  // of all taps
     i64 columns;
+    Activation act;
+};
+
+// The same where only the greatest of each 2x2 results goes on, where of equal ones the first counts. x
+// begins where the first window does; `x_line` and `x_pixel` go from a window to that of the next line and
+// of the next place. `act` is none or relu.
+template <class T>
+struct PooledCorrelation {
+    const T* x;
+    i64 x_line, x_pixel;
+    const T* panels;
+    const T* bias;   // whole vectors
+    const T* scale;  // whole vectors; null: none
+    Plane<T> out;
+    Plane<T> winner;  // which of the four it was, from 0 on; null: nobody asks
+    const Tap* taps;
+    i64 tap_count;
+    i64 depth;  // of all taps
+    i64 columns, out_height, out_width;  // of the pooled numbers
     Activation act;
 };
 
@@ -65,18 +96,6 @@ struct FilterGradient {
     T* bias_sums;
     bool first;
 };
-
-// An image, or the place of one: pixel (y, x) begins at data[y * line + x * pixel].
-template <class T>
-struct Plane {
-    T* data;
-    i64 line, pixel;
-};
-
-template <class T>
-inline Plane<const T> to_read(const Plane<T>& plane) {
-    return {plane.data, plane.line, plane.pixel};
-}
 
 // A window of `size` moves over images by `stride`; all are (height, width).
 struct PoolShape {
@@ -232,6 +251,7 @@ struct Rescale {
 template <class T>
 struct ImageMath {
     void (*correlate)(const Correlation<T>&);
+    void (*correlate_pooled)(const PooledCorrelation<T>&);
     void (*winograd)(const Winograd<T>&);
     i64 (*winograd_scratch)(i64 channels, i64 columns);
     void (*line_winograd)(const LineWinograd<T>&);

@@ -1,7 +1,6 @@
 // Pooling: a window of an image becomes one number, channel by channel.
-#include <limits>
-
 #include "activation.hpp"
+#include "greatest.hpp"
 #include "tables.hpp"
 
 namespace zk::ZK_ISA {
@@ -33,24 +32,6 @@ inline auto at(const P& plane, i64 y, i64 x) {
     return plane.data + y * plane.line + x * plane.pixel;
 }
 
-// The greatest of a window's entries for one vector of channels. The first one stays unless another
-// is greater; NaN is taken, and then stays.
-template <class T, bool remember>
-struct Greatest {
-    Vector<T> y = splat(-std::numeric_limits<T>::infinity());
-    Vector<T> winner;
-
-    void see(const T* from, i64 number) {
-        const Vector<T> entry = load(from);
-        if constexpr (remember) {
-            const Vector<T> better = entry <= y ? winner : splat(static_cast<T>(number));
-            winner = y == y ? better : winner;
-        }
-        const Vector<T> greater = entry <= y ? y : entry;
-        y = y == y ? greater : y;
-    }
-};
-
 // Windows of a size known beforehand, where they lie whole in the image.
 template <class T, bool remember, int height, int width>
 void greatest_of(const PoolShape& s, const Pooling<T>& op) {
@@ -63,7 +44,7 @@ void greatest_of(const PoolShape& s, const Pooling<T>& op) {
                 Greatest<T, remember> found{.winner = splat(T(0))};
 #pragma GCC unroll 9
                 for (int k = 0; k < height * width; ++k)
-                    found.see(from + k / width * op.from.line + k % width * op.from.pixel + c, k);
+                    found.see(load(from + k / width * op.from.line + k % width * op.from.pixel + c), k);
                 store(to + c, found.y);
                 if constexpr (remember) store(won + c, found.winner);
             }
@@ -83,7 +64,7 @@ void greatest(const PoolShape& s, const Pooling<T>& op) {
             for (i64 i = rows.begin; i < rows.end; ++i) {
                 const T* from = at(op.from, rows.start + i, columns.start + columns.begin) + c;
                 for (i64 j = columns.begin; j < columns.end; ++j, from += op.from.pixel)
-                    found.see(from, i * s.size[1] + j);
+                    found.see(load(from), i * s.size[1] + j);
             }
             store(at(op.to, oy, ox) + c, found.y);
             if constexpr (remember) store(at(op.winner, oy, ox) + c, found.winner);

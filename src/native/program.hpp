@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -70,6 +71,9 @@ public:
     void from_image(i64 from, i64 to);
     i64 convolution(i64 weights, i64 bias, const ConvShape& shape, i64 x);
     void correlate(i64 conv, i64 out, Activation act, i64 norm);
+    // The same, and of its results the greatest of each 2x2: nothing else may read `out`.
+    void correlate_pooled(i64 conv, i64 out, Activation act, i64 norm, const PoolShape& shape, i64 pooled,
+                          i64 winner);
     void correlate_back(i64 conv, i64 dout, i64 dx, i64 output, Activation act);
     // W's and b's, and their update. With `winner` (-1: none) `dout` is the gradient of the greatest of
     // each 2x2 of the convolution's results, and `output` (-1: none) what those were.
@@ -134,8 +138,9 @@ private:
         i64 runs_at_once, x_step, dy_step;
         i64 part;  // numbers of one part's sums: those of W, then those of b
     };
-    // Filters [first, end) of a convolution: those of one panel.
-    struct Filters { i64 conv, first, end; };
+    // Filters [first, end) of a convolution: those of one panel. `packed`: their W and b as they were
+    // packed, if that is remembered.
+    struct Filters { i64 conv, first, end; std::vector<T> packed; };
     struct Gather { i64 source, to; bool may_alias; i64 offset, row; };
     struct Affine { i64 layer, input, output; Activation act; i64 norm; };
     struct AffineBack { i64 layer, dout, dx, output, noise; Activation act; T factor; };
@@ -164,10 +169,10 @@ private:
     struct NormalizeBack { i64 norm, dout, normal, dx; };
     struct ToImage { i64 from, to; };
     struct FromImage { i64 from, to; };
-    struct Correlate { i64 conv, out; Activation act; i64 norm; };
+    struct Pool { PoolShape shape; i64 x, out, winner; };
+    struct Correlate { i64 conv, out; Activation act; i64 norm; std::optional<Pool> pool; };
     struct CorrelateBack { i64 conv, dout, dx, output; Activation act; };
     struct FilterGradient { i64 conv, dout, winner, output; Activation act; };
-    struct Pool { PoolShape shape; i64 x, out, winner; };
     struct PoolBack { PoolShape shape; i64 dout, dx, winner, output; Activation act; };
     using Op = std::variant<Gather, Affine, AffineBack, Entrywise, Loss, Call, Dropout, ToImage,
                             FromImage, Correlate, CorrelateBack, FilterGradient, Pool, PoolBack,
@@ -224,16 +229,21 @@ private:
     i64 parts_of(i64 rows) const;
     static double flops_of(const Conv& conv);
     void check_windows(const Windows& windows, const Slot& slot) const;
-    void pack_filters(const Filters& filters);
+    void pack_filters(Filters& filters);
+    void pack_changed(Filters& filters);
     void pack_turned(const Filters& filters, bool back);
-    void correlate_turned(const Conv& conv, const Correlate& op, const Sample& sample);
+    void correlate_lines(const Conv& conv, const Correlate& op, const Sample& sample, i64 line, i64 height);
+    void correlate_turned(const Conv& conv, const Correlate& op, const Sample& sample, i64 line,
+                          i64 height);
+    void run_pooled(const Conv& conv, const Correlate& op, const Sample& sample);
+    const T* bias_of(const Conv& conv, const Correlate& op) const;
     void correlate_turned_back(const Conv& conv, const CorrelateBack& op, const Sample& sample);
     void by_lines(LineWinograd<T> op);
     Way way_of(const ConvShape& shape, i64 channels, i64 columns, i64 width) const;
     static i64 planes_of(Way way);
     i64 plane_of(Way way, const Packing& packing, i64 lines, i64 channels, i64 columns) const;
     const T* filter_sums(const Filters& filters, i64 rows);
-    void update_filters(const Filters& filters, const Batch& batch, const Update<T>& step,
+    void update_filters(Filters& filters, const Batch& batch, const Update<T>& step,
                         bool repack);
     void write_filter_gradients(const Filters& filters, i64 rows);
     void run_filter_gradient(const FilterGradient& op, const Sample& sample);

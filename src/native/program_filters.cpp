@@ -1,5 +1,6 @@
 // The filters of a program's convolutions: packing, gradients and update, a panel at a time.
 #include <algorithm>
+#include <cstring>
 
 #include "program.hpp"
 
@@ -13,7 +14,8 @@ constexpr i64 kRunBytes = 20480;
 
 // Numbers go where the tables of the packing say; the rest of a panel stays 0.
 template <class T>
-void Program<T>::pack_filters(const Filters& filters) {
+void Program<T>::pack_filters(Filters& filters) {
+    filters.packed.clear();
     Conv& c = convs_[static_cast<std::size_t>(filters.conv)];
     const i64 each = static_cast<i64>(c.packing.at.size()) / c.shape.filters;
     const T* const weights = buffers_.params + c.weights;
@@ -29,6 +31,25 @@ void Program<T>::pack_filters(const Filters& filters) {
     }
     std::copy(buffers_.params + c.bias + filters.first, buffers_.params + c.bias + filters.end,
               c.bias_panel.get() + filters.first);
+}
+
+// Few samples are done sooner than W is packed: so it is only where it is another than last time.
+template <class T>
+void Program<T>::pack_changed(Filters& filters) {
+    const Conv& c = convs_[static_cast<std::size_t>(filters.conv)];
+    const i64 each = static_cast<i64>(c.packing.at.size()) / c.shape.filters;
+    const T* const w = buffers_.params + c.weights + filters.first * each;
+    const T* const b = buffers_.params + c.bias + filters.first;
+    const auto count = static_cast<std::size_t>(filters.end - filters.first);
+    const std::size_t numbers = count * static_cast<std::size_t>(each);
+    std::vector<T>& packed = filters.packed;
+    // By their bytes: a NaN is equal to itself.
+    if (!packed.empty() && std::memcmp(packed.data(), w, numbers * sizeof(T)) == 0 &&
+        std::memcmp(packed.data() + numbers, b, count * sizeof(T)) == 0)
+        return;
+    pack_filters(filters);
+    packed.assign(w, w + numbers);
+    packed.insert(packed.end(), b, b + count);
 }
 
 template <class T>
@@ -106,7 +127,7 @@ const T* Program<T>::filter_sums(const Filters& filters, i64 rows) {
 }
 
 template <class T>
-void Program<T>::update_filters(const Filters& filters, const Batch& batch, const Update<T>& step,
+void Program<T>::update_filters(Filters& filters, const Batch& batch, const Update<T>& step,
                                 bool repack) {
     const Conv& c = convs_[static_cast<std::size_t>(filters.conv)];
     const i64 each = static_cast<i64>(c.packing.at.size()) / c.shape.filters;
@@ -128,10 +149,11 @@ void Program<T>::write_filter_gradients(const Filters& filters, i64 rows) {
 }
 
 #define ZK_FILTERS(T)                                                                            \
-    template void Program<T>::pack_filters(const Filters&);                                      \
+    template void Program<T>::pack_filters(Filters&);\
+    template void Program<T>::pack_changed(Filters&);                                      \
     template void Program<T>::filter_gradient(i64, i64, i64, i64, Activation);                   \
     template void Program<T>::run_filter_gradient(const FilterGradient&, const Sample&);         \
-    template void Program<T>::update_filters(const Filters&, const Batch&, const Update<T>&, bool); \
+    template void Program<T>::update_filters(Filters&, const Batch&, const Update<T>&, bool); \
     template void Program<T>::write_filter_gradients(const Filters&, i64);
 
 ZK_FILTERS(float)

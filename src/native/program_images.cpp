@@ -70,7 +70,7 @@ i64 Program<T>::convolution(i64 weights, i64 bias, const ConvShape& shape, i64 x
     convs_.push_back(std::move(made));
     const i64 id = static_cast<i64>(convs_.size()) - 1;
     for (i64 f = 0; f < shape.filters; f += math_.panel)
-        filters_.push_back({id, f, std::min(shape.filters, f + math_.panel)});
+        filters_.push_back({id, f, std::min(shape.filters, f + math_.panel), {}});
     return id;
 }
 
@@ -88,7 +88,14 @@ void Program<T>::correlate(i64 conv, i64 out, Activation act, i64 norm) {
     check_windows(c.windows, at(c.x));
     flops_a_row_ += flops_of(c);
     fold_into(norm, c.bias);
-    add_op(Correlate{conv, out, act, norm});
+    add_op(Correlate{conv, out, act, norm, {}});
+}
+
+template <class T>
+void Program<T>::correlate_pooled(i64 conv, i64 out, Activation act, i64 norm, const PoolShape& shape,
+                                  i64 pooled, i64 winner) {
+    correlate(conv, out, act, norm);
+    std::get<Correlate>(segments_.back().ops.back()).pool = {shape, out, pooled, winner};
 }
 
 template <class T>
@@ -176,17 +183,12 @@ void Program<T>::run_image_op(const Op& op, const Batch& batch, const Sample& sa
     const auto reading = [&](i64 id) { return to_read(plane(id, sample)); };
     if (const Correlate* f = std::get_if<Correlate>(&op)) {
         const Conv& c = convs_[static_cast<std::size_t>(f->conv)];
-        if (c.way != Way::tiles) return correlate_turned(c, *f, sample);
-        const Windows& w = c.windows;
-        const i64 count = static_cast<i64>(w.places.size());
-        const i64 begin = count * sample.band / sample.bands;
-        const i64 end = count * (sample.band + 1) / sample.bands;
-        const T* const bias = f->norm < 0 ? c.bias_panel.get()
-                                          : norms_[static_cast<std::size_t>(f->norm)].shift.get();
-        math_.images.correlate({from(c.x), c.panels.get(), bias, scale_of(f->norm),
-                                from(f->out), nullptr, w.places.data() + begin, end - begin,
-                                w.taps.data(), static_cast<i64>(w.taps.size()), w.depth,
-                                c.shape.filters, f->act});
+        if (f->pool) return run_pooled(c, *f, sample);
+        // The sample's band of lines: whole squares, two lines high.
+        const i64 lines = c.shape.out_height, pairs = (lines + 1) / 2;
+        const i64 line = pairs * sample.band / sample.bands * 2;
+        const i64 end = std::min(lines, pairs * (sample.band + 1) / sample.bands * 2);
+        correlate_lines(c, *f, sample, line, end - line);
     } else if (const CorrelateBack* b = std::get_if<CorrelateBack>(&op)) {
         const Conv& c = convs_[static_cast<std::size_t>(b->conv)];
         if (c.back_way != Way::tiles) return correlate_turned_back(c, *b, sample);
@@ -242,6 +244,7 @@ void Program<T>::run_image_op(const Op& op, const Batch& batch, const Sample& sa
     template void Program<T>::from_image(i64, i64);                                              \
     template i64 Program<T>::convolution(i64, i64, const ConvShape&, i64);                       \
     template void Program<T>::correlate(i64, i64, Activation, i64);                              \
+    template void Program<T>::correlate_pooled(i64, i64, Activation, i64, const PoolShape&, i64, i64); \
     template void Program<T>::correlate_back(i64, i64, i64, i64, Activation);                    \
     template void Program<T>::pool(const PoolShape&, i64, i64, i64);                             \
     template void Program<T>::pool_back(const PoolShape&, i64, i64, i64, i64, Activation);       \

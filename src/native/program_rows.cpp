@@ -12,7 +12,7 @@ namespace {
 // With few rows W is read but once, so a product is cut by its depth, into parts that lie in one
 // piece: of so many numbers of W, and no more than so many. The order of the sums, and so their bits,
 // hangs on nothing else.
-constexpr i64 kPartNumbers = 49152;
+constexpr i64 kPartNumbers = 98304;
 constexpr i64 kMostParts = 32;
 
 }  // namespace

@@ -59,7 +59,8 @@ void Program<T>::pack(int threads, bool few) {
     // Convolutions read packed filters however few the rows are; affine layers do not.
     const i64 filters = static_cast<i64>(filters_.size());
     const auto pack_filter = [&](i64 i) { pack_filters(filters_[static_cast<std::size_t>(i)]); };
-    if (few) return parallel_for(threads, filters, [&](i64 i, int) { pack_filter(i); });
+    if (few)
+        return parallel_for(threads, filters, [&](i64 i, int) { pack_changed(filters_[static_cast<std::size_t>(i)]); });
     if (blocks_rows_ < 0) plan_blocks(1);
     plan_tasks(threads);
     const auto task = [&](i64 at, int) {

@@ -9,6 +9,8 @@ namespace {
 // Fewer channels or filters, and turning costs more than it saves.
 constexpr i64 kLeast = 16;
 
+constexpr i64 kLeastOfLines = 3;
+
 // Strips along lines give four results each; a line that needs few more is not worth a strip.
 constexpr i64 kStrip = 4;
 constexpr double kMostWaste = 1.35;
@@ -57,8 +59,10 @@ auto Program<T>::way_of(const ConvShape& s, i64 channels, i64 columns, i64 width
     if (s.size[0] == 3 && s.size[1] == 3 && s.dilation[0] == 1 && s.pad[0] <= 2 && s.pad[1] <= 2 &&
         channels >= kLeast && channels % math_.lanes == 0)
         return Way::squares;
+    // Vectors of a whole line multiply so fast that few channels do not pay for turning them.
+    const bool few = math_.lanes * static_cast<i64>(sizeof(T)) == 64 && channels < kLeastOfLines;
     const double strips = static_cast<double>(round_up(width, kStrip));
-    if (s.size[1] == 5 && s.pad[1] <= 4 && s.pad[0] <= (s.size[0] - 1) * s.dilation[0] &&
+    if (!few && s.size[1] == 5 && s.pad[1] <= 4 && s.pad[0] <= (s.size[0] - 1) * s.dilation[0] &&
         strips <= kMostWaste * static_cast<double>(width))
         return Way::lines;
     return Way::tiles;
@@ -105,20 +109,15 @@ void Program<T>::pack_turned(const Filters& filters, bool back) {
 }
 
 template <class T>
-void Program<T>::correlate_turned(const Conv& c, const Correlate& op, const Sample& sample) {
+void Program<T>::correlate_turned(const Conv& c, const Correlate& op, const Sample& sample, i64 line,
+                                  i64 height) {
     const ConvShape& s = c.shape;
     Plane<const T> x = to_read(plane(c.x, sample));
     x.data -= s.pad[0] * x.line + s.pad[1] * x.pixel;
-    const T* const bias = op.norm < 0 ? c.bias_panel.get()
-                                      : norms_[static_cast<std::size_t>(op.norm)].shift.get();
+    const T* const bias = bias_of(c, op);
     const T* const scale = scale_of(op.norm);
     Plane<T> out = plane(op.out, sample);
     const Plane<const T> none{nullptr, 0, 0};
-    // The sample's band of lines: whole squares, two lines high.
-    const i64 pairs = (s.out_height + 1) / 2;
-    const i64 line = pairs * sample.band / sample.bands * 2;
-    const i64 height =
-        std::min(s.out_height, pairs * (sample.band + 1) / sample.bands * 2) - line;
     x.data += line * x.line;
     out.data += line * out.line;
     if (c.way == Way::squares) {
@@ -163,7 +162,7 @@ void Program<T>::by_lines(LineWinograd<T> op) {
     template i64 Program<T>::planes_of(Way);                                                       \
     template i64 Program<T>::plane_of(Way, const Packing&, i64, i64, i64) const;                   \
     template void Program<T>::pack_turned(const Filters&, bool);                                   \
-    template void Program<T>::correlate_turned(const Conv&, const Correlate&, const Sample&);      \
+    template void Program<T>::correlate_turned(const Conv&, const Correlate&, const Sample&, i64, i64);      \
     template void Program<T>::correlate_turned_back(const Conv&, const CorrelateBack&, const Sample&);
 
 ZK_WINOGRAD(float)

@@ -7,6 +7,7 @@ void fill(Kernels& table) {
     add_gather(table);
     add_affine(table);
     add_convolve(table);
+    add_correlate_pooled(table);
     add_convolve_pooled(table);
     add_gradient(table);
     add_curves(table);

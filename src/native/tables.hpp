@@ -9,6 +9,7 @@ namespace zk::ZK_ISA {
 void add_gather(Kernels& table);
 void add_affine(Kernels& table);
 void add_convolve(Kernels& table);
+void add_correlate_pooled(Kernels& table);
 void add_convolve_pooled(Kernels& table);
 void add_gradient(Kernels& table);
 void add_curves(Kernels& table);

@@ -95,6 +95,17 @@ class Program32:
         dilation: _Pair,
     ) -> int: ...
     def correlate(self, conv: int, out: int, act: int, norm: int) -> None: ...
+    def correlate_pooled(
+        self,
+        conv: int,
+        out: int,
+        act: int,
+        norm: int,
+        given: tuple[int, int, int],
+        out_size: tuple[int, int],
+        pooled: int,
+        winner: int,
+    ) -> None: ...
     def correlate_back(self, conv: int, dout: int, dx: int, output: int, act: int) -> None: ...
     def filter_gradient(self, conv: int, dout: int, winner: int, output: int, act: int) -> None: ...
     def pool(

@@ -172,19 +172,6 @@ def test_what_is_not_finite_comes_through(value, dtype, rng):
         np.testing.assert_array_equal(np.isinf(got), np.isinf(want))
 
 
-@pytest.mark.parametrize("size", [12, 13])
-def test_three_of_four_zeros_are_not_multiplied(size, rng):
-    """Where the greatest of each 2x2 goes on and covers the image; else dout is made and read."""
-    layers = [zk.Convolution(5, 3, pad=1), zk.ReLU(), zk.MaxPool(2), zk.Convolution(20, 3)]
-    layers += [zk.ReLU(), zk.MaxPool(2, 1), zk.Flatten(), zk.Affine(3)]
-    net = zk.Sequential(layers, (1, size, size), loss=zk.SoftmaxWithLoss())
-    x, t = rng.normal(size=(4, 1, size, size)).astype(np.float32), np.zeros(4, np.int64)
-    text = str(compiled(net, zk.SGD(), x, t, 4).program).split("fused:")[0]
-    assert ("which the greatest of 2x2 alone get" in text) == (size == 12)
-    assert ("maxpool1: dmaxpool1 back to where it came from" in text) == (size == 13)
-    assert "maxpool2: dmaxpool2" in text
-
-
 def test_what_is_not_finite_reaches_every_gradient_of_w(rng):
     """0 times infinity is NaN also where no gradient arrives."""
     net = zk.Sequential(

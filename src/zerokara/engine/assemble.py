@@ -180,7 +180,12 @@ def _correlate(program: Any, kernel: Correlate, numbers: dict[Slot, int], norm: 
     use, w = kernel.use, kernel.use.window
     shapes = (use.given, use.out, w.size, w.stride, w.pad, w.dilation)
     conv = program.convolution(use.weights, use.bias, numbers[kernel.x], *shapes)
-    program.correlate(conv, numbers[kernel.out], ACTIVATIONS[kernel.activation], norm)
+    call = (conv, numbers[kernel.out], ACTIVATIONS[kernel.activation], norm)
+    if (pool := kernel.pooled) is None:
+        program.correlate(*call)
+    else:
+        winner = -1 if pool.winner is None else numbers[pool.winner]
+        program.correlate_pooled(*call, pool.x.shape, pool.out.shape[1:], numbers[pool.out], winner)
     return int(conv)
 
 

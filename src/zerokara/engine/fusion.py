@@ -16,6 +16,7 @@ from zerokara.engine.image_kernels import (
     CorrelateBack,
     Dropout,
     FilterGradient,
+    Pool,
     PoolBack,
 )
 from zerokara.engine.norm_kernels import Normalize, Rescale
@@ -70,11 +71,32 @@ def correlate_then_activation(first: Kernel, second: Kernel) -> Kernel | None:
     if (
         isinstance(first, Correlate)
         and first.activation == "none"
+        and first.pooled is None
         and isinstance(second, Entrywise)
         and second.kind == "activate"
     ):
         return Correlate(first.use, first.x, second.out, second.activation, first.norm)
     return None
+
+
+def correlate_then_greatest(first: Kernel, second: Kernel) -> Kernel | None:
+    """Four results are compared as they are computed, or while their lines are near."""
+    if (
+        isinstance(first, Correlate)
+        and first.pooled is None
+        and isinstance(second, Pool)
+        and in_fours(second)
+    ):
+        return Correlate(first.use, first.x, first.out, first.activation, first.norm, second)
+    return None
+
+
+def in_fours(pool: Pool) -> bool:
+    """Whether it takes the greatest of each 2x2."""
+    window = pool.window
+    return (
+        pool.greatest and window.size == (2, 2) and window.stride == (2, 2) and window.pad == (0, 0)
+    )
 
 
 def product_then_rescale(first: Kernel, second: Kernel) -> Kernel | None:
@@ -83,7 +105,12 @@ def product_then_rescale(first: Kernel, second: Kernel) -> Kernel | None:
         return None
     if isinstance(first, Affine) and first.activation == "none" and first.norm is None:
         return Affine(first.layer, first.x, second.out, norm=second)
-    if isinstance(first, Correlate) and first.activation == "none" and first.norm is None:
+    if (
+        isinstance(first, Correlate)
+        and first.activation == "none"
+        and first.norm is None
+        and first.pooled is None
+    ):
         return Correlate(first.use, first.x, second.out, norm=second)
     return None
 
@@ -132,6 +159,7 @@ PATTERNS: list[Pattern] = [
     product_then_rescale,
     normalize_then_activation,
     correlate_then_activation,
+    correlate_then_greatest,
     image_back_then_activation,
 ]
 """A new fused pattern is one function above and its name here."""
@@ -174,11 +202,9 @@ def _gradient_of_pooled(plan: Plan, gradient: FilterGradient) -> None:
     """Of 2x2 results only the greatest has a gradient: the other three are never multiplied."""
     writers = [kernel for kernel in plan.kernels if gradient.dout in kernel.writes()]
     back = writers[0]
-    if len(writers) > 1 or not isinstance(back, PoolBack) or not back.pool.greatest:
+    if len(writers) > 1 or not isinstance(back, PoolBack) or not in_fours(back.pool):
         return
-    shape, pooled, window = back.dx.shape, back.dout.shape, back.pool.window
-    if window.size != (2, 2) or window.stride != (2, 2) or window.pad != (0, 0):
-        return
+    shape, pooled = back.dx.shape, back.dout.shape
     if shape[1:] != (2 * pooled[1], 2 * pooled[2]):
         return
     gradient.pooled = back

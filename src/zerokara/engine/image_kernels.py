@@ -61,27 +61,33 @@ class ConvolutionUse:
 
 @dataclass(eq=False)
 class Correlate(Kernel):
-    """out = activation(x correlated with W, + b)."""
+    """out = activation(x correlated with W, + b).
+
+    With `pooled`, the greatest of each 2x2 of `out` is what it gives; then `out` is at most working
+    memory.
+    """
 
     use: ConvolutionUse
     x: Slot
     out: Slot
     activation: str = "none"
     norm: Kernel | None = None  #: batch normalization folded in (inference)
+    pooled: Pool | None = None
 
     def reads(self) -> list[Slot]:
         return [self.x]
 
     def writes(self) -> list[Slot]:
-        return [self.out]
+        return [self.out, *([] if self.pooled is None else self.pooled.writes())]
 
     def words(self) -> str:
         fused = "" if self.norm is None else ", scaled and shifted"
         fused += "" if self.activation == "none" else f" + {self.activation}"
-        return (
-            f"{self.use.name}: windows of {self.x.name} x {self.use.filters} + b{fused}"
-            f" -> {self.out.name}"
-        )
+        to = self.out
+        if self.pooled is not None:
+            fused, to = f"{fused}, greatest of 2x2", self.pooled.out
+        start = f"{self.use.name}: windows of {self.x.name} x {self.use.filters} + b{fused}"
+        return f"{start} -> {to.name}"
 
 
 @dataclass(eq=False)
