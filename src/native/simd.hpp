@@ -170,6 +170,20 @@ inline Vector<double> square_root(Vector<double> v) {
 #endif
 }
 
+// 1 / sqrt(v) and 1 / v to 14 bits, where an instruction gives them in a fraction of the time of the exact
+// ones; and whether all lanes lie below a limit, which NaN does not.
+template <class T>
+constexpr bool kEstimates = false;
+#if defined(__AVX512F__)
+template <>
+constexpr bool kEstimates<float> = true;
+inline Vector<float> inverse_root_estimate(Vector<float> v) { return _mm512_rsqrt14_ps(v); }
+inline Vector<float> inverse_estimate(Vector<float> v) { return _mm512_rcp14_ps(v); }
+inline bool all_below(Vector<float> v, Vector<float> limit) {
+    return _mm512_cmp_ps_mask(v, limit, _CMP_LT_OQ) == 0xffff;
+}
+#endif
+
 // Each lane's own choice among four numbers side by side: 0 to 3, given as numbers and made ready by
 // `which_of`. Instruction sets and formats without such an instruction have to do with products by 0.
 template <class T>

@@ -59,12 +59,14 @@ void check_update(const Math<T>& math, i64 count) {
             second.at(i) = std::fabs(second.at(i));
         }
         Dense<T> p0 = p, g0 = g, first0 = first, second0 = second;
+        const bool plain = count % 2 == 0;
         Update<T> u{static_cast<OptimizerKind>(kind), T(0.125), T(0.5), T(0.0625), T(0.75), T(0.5), T(0.75),
                     T(0.5), T(0.25), T(1.5), T(0.001)};
+        if (plain) u.clip = T(1), u.decay = T(0), u.shrink = T(1);
         math.update(u, &p.at(0), &g.at(0), &first.at(0), &second.at(0), count);
         expect(g.data == g0.data && p.fenced() && first.fenced() && second.fenced(), "update beyond its end");
         for (i64 i = 0; i < count; ++i) {
-            const double was = double(p0.at(i)), slope_now = double(g0.at(i)) * 0.5 + 0.0625 * was;
+            const double was = double(p0.at(i)), slope_now = double(g0.at(i)) * double(u.clip) + double(u.decay) * was;
             double m = double(first0.at(i)), v = double(second0.at(i)), want = was;
             switch (u.kind) {
                 case OptimizerKind::sgd: want = was - 0.125 * slope_now; break;
@@ -84,7 +86,7 @@ void check_update(const Math<T>& math, i64 count) {
                 case OptimizerKind::adam:
                     m = 0.5 * m + 0.5 * slope_now;
                     v = 0.75 * v + 0.25 * slope_now * slope_now;
-                    want = was * 0.75 - 0.125 * m / (std::sqrt(v) * 1.5 + double(u.eps));
+                    want = was * double(u.shrink) - 0.125 * m / (std::sqrt(v) * 1.5 + double(u.eps));
                     break;
             }
             const double tolerance = 16 * kEps<T> * (1 + std::fabs(want));
@@ -97,6 +99,39 @@ void check_update(const Math<T>& math, i64 count) {
         double squares = 0;
         for (i64 i = 0; i < count; ++i) squares += double(g.at(i)) * double(g.at(i));
         close(math.sum_of_squares(&g.at(0), count), squares, 1e-12 * (1 + squares), "sum_of_squares");
+    }
+}
+
+// Adam's quotient over all sizes of the second moment; and no number's bits hang on its neighbours.
+template <class T>
+void check_adam(const Math<T>& math) {
+    const double sizes[] = {0,     1e-45, 1e-38, 3e-36, 1e-34, 2e-34, 1e-30, 1e-20, 1e-12, 1e-7,     0.3,
+                            1,     7,     1e5,   1e20,  9e29,  1e30,  2e30,  1e37,  INFINITY, NAN};
+    const i64 count = 21 * 5;
+    for (const double eps : {1e-7, 1e-8, 1e-12, 0.0}) for (const double spread : {1.0, 31.6}) {
+        Dense<T> p(count), g(count), first(count), second(count);
+        for (i64 i = 0; i < count; ++i) {
+            p.at(i) = g.at(i) = T(0);
+            first.at(i) = static_cast<T>(random_number());
+            second.at(i) = static_cast<T>(sizes[i * 8 % 21]);
+        }
+        const Dense<T> moments = second;
+        const Update<T> u{OptimizerKind::adam, T(1), T(1), T(0), T(1), T(1), T(1), T(0), T(0),
+                          static_cast<T>(spread), static_cast<T>(eps)};
+        Dense<T> alone = p, first_alone = first, second_alone = second;
+        math.update(u, &p.at(0), &g.at(0), &first.at(0), &second.at(0), count);
+        for (i64 i = 0; i < count; ++i) {
+            math.update(u, &alone.at(i), &g.at(i), &first_alone.at(i), &second_alone.at(i), 1);
+            const double v = double(moments.data[static_cast<std::size_t>(i)]);
+            const double want = -double(first.at(i)) / (std::sqrt(v) * double(u.spread) + double(u.eps));
+            const std::string what = "Adam's quotient, v " + std::to_string(std::log10(v)) + " digits, eps " +
+                                     std::to_string(eps * 1e9) + "e-9";
+            const bool lost = std::fabs(want) > double(std::numeric_limits<T>::max());
+            if (lost) continue;
+            close(double(p.at(i)), want, 4 * kEps<T> * std::fabs(want), what);
+        }
+        expect(std::memcmp(&p.at(0), &alone.at(0), static_cast<std::size_t>(count) * sizeof(T)) == 0,
+               "Adam: a number hangs on its neighbours");
     }
 }
 
@@ -166,6 +201,7 @@ void check_format(const Math<T>& math) {
         check_loss(math, s);
     }
     for (const i64 count : {0, 1, 3, 4, 7, 8, 15, 16, 17, 31, 33, 100, 1000}) check_update(math, count);
+    check_adam(math);
     check_nonfinite(math);
     check_images(math);
     check_normalize(math);
