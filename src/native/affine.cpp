@@ -14,11 +14,11 @@ constexpr i64 kDepthBlock = 400;
 
 i64 depth_parts(i64 depth) { return depth > kDepthBlock ? (depth - 1) / kDepthBlock + 1 : 1; }
 
-// At whole panels of rows of W, so that the lines of x that two threads read of a row are not the same.
+// As even as can be, for threads take a part each: 784 = 392 + 392. Not at any number: half a line of floats.
 template <class T>
 i64 depth_cut(i64 depth, i64 part) {
     const i64 parts = depth_parts(depth);
-    return part >= parts ? depth : depth * part / parts / kPanel<T> * kPanel<T>;
+    return part >= parts ? depth : depth * part / parts / 8 * 8;
 }
 
 // A tile's product, while the rows of the next tile are asked for, a few lines at a time: where rows

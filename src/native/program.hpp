@@ -209,6 +209,10 @@ private:
     const Slot& at(i64 slot) const { return slots_[static_cast<std::size_t>(slot)]; }
     void run_segments(const Batch& batch, const Callback& callback);
     void run_rows(const Segment& segment, const Batch& batch);
+    struct Product { const Layer* layer; i64 columns; };
+    Product product_of(const Op& op) const;
+    bool goes_by_columns(const Op& op, const Batch& batch) const;
+    void run_by_columns(const Op& op, const Batch& batch);
     void run_columns(const std::vector<Op>& ops, const Batch& batch);
     void run_images(const Segment& segment, const Batch& batch);
     void run_bands(const Segment& segment, const Batch& batch);

@@ -58,8 +58,8 @@ void Program<T>::run_segments(const Batch& batch, const Callback& callback) {
     }
 }
 
-// Every thread takes chunks of rows through all the calls: no waiting in between. A row's numbers
-// do not depend on the chunk that it lies in.
+// Every thread takes chunks of rows through all the calls, and waits for the others only around a product
+// that is cut by its columns. A row's numbers do not depend on the chunk that it lies in.
 template <class T>
 void Program<T>::run_rows(const Segment& segment, const Batch& batch) {
     // As many chunks for each thread, and none so large that its rows leave the cache.
@@ -71,44 +71,20 @@ void Program<T>::run_rows(const Segment& segment, const Batch& batch) {
     const bool sums = std::holds_alternative<SumColumns>(segment.ops.back());
     const i64 unit = sums ? kSumRows : chunk, units = (batch.rows - 1) / unit + 1;
     const i64 chunks = std::min(units, (batch.rows - 1) / chunk + 1);
-    const bool by_depth = batch.by_depth && &segment == &segments_.front();
+    bool by_depth = batch.by_depth && &segment == &segments_.front();
     if (by_depth) run_by_depth(batch);
-    parallel_for(batch.threads, chunks, [&](i64 i, int) {
-        const i64 begin = units * i / chunks * unit;
-        const i64 end = std::min(batch.rows, units * (i + 1) / chunks * unit);
-        if (by_depth) add_parts(begin, end);
-        for (std::size_t at = by_depth ? 2 : 0; at < segment.ops.size(); ++at)
-            run_op(segment.ops[at], batch, begin, end, 0, -1);
-    });
-}
-
-// A few rows through wide layers: each product is cut by columns instead.
-template <class T>
-void Program<T>::run_columns(const std::vector<Op>& ops, const Batch& batch) {
-    for (const Op& op : ops) {
-        i64 of = -1, columns = 0;
-        if (const Affine* a = std::get_if<Affine>(&op)) {
-            of = a->layer;
-            columns = layers_[static_cast<std::size_t>(of)].outputs;
-        } else if (const AffineBack* b = std::get_if<AffineBack>(&op)) {
-            of = b->layer;
-            columns = layers_[static_cast<std::size_t>(of)].inputs;
-        }
-        double flops = 0;
-        if (of >= 0) {
-            const Layer& l = layers_[static_cast<std::size_t>(of)];
-            flops = 2.0 * static_cast<double>(batch.rows * l.inputs) * static_cast<double>(l.outputs);
-        }
-        if (flops < kFlopsToCut || (batch.few && std::holds_alternative<Affine>(op))) {
-            run_op(op, batch, 0, batch.rows, 0, -1);
-            continue;
-        }
-        const i64 turns = batch.threads * kChunksPerThread;
-        const i64 units = columns <= math_.undivided ? 1 : (columns + math_.panel - 1) / math_.panel;
-        const i64 width = units == 1 ? columns : ((units - 1) / turns + 1) * math_.panel;
-        parallel_for(batch.threads, (columns + width - 1) / width, [&](i64 i, int) {
-            run_op(op, batch, 0, batch.rows, i * width, std::min(columns, (i + 1) * width));
-        });
+    const std::vector<Op>& ops = segment.ops;
+    for (std::size_t from = by_depth ? 2 : 0, to = from; by_depth || from < ops.size(); from = to) {
+        while (to < ops.size() && !goes_by_columns(ops[to], batch)) ++to;
+        if (by_depth || to > from)
+            parallel_for(batch.threads, chunks, [&](i64 i, int) {
+                const i64 begin = units * i / chunks * unit;
+                const i64 end = std::min(batch.rows, units * (i + 1) / chunks * unit);
+                if (by_depth) add_parts(begin, end);
+                for (std::size_t at = from; at < to; ++at) run_op(ops[at], batch, begin, end, 0, -1);
+            });
+        by_depth = false;
+        if (to < ops.size()) run_by_columns(ops[to++], batch);
     }
 }
 

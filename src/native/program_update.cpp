@@ -87,13 +87,14 @@ void Program<T>::plan_blocks(i64 rows) {
         const i64 wanted = std::min(kBlockNumbers / std::max<i64>(columns, 1),
                                     static_cast<i64>(kBlockFlops / std::max(flops, 1.0)));
         const i64 height = std::clamp(wanted / math_.panel, i64{1}, i64{64}) * math_.panel;
+        // The first layer is cut where its product is, others where panels of W^T are.
+        const i64 parts = l.back_panels ? 1 : math_.depth_parts(l.inputs);
+        const auto cut = [&](i64 part) { return part == parts ? l.inputs : math_.depth_cut(l.inputs, part); };
         for (i64 j = 0; j < l.outputs; j += kBlockColumns)
-            for (i64 part = 0; part < math_.depth_parts(l.inputs); ++part) {
-                const i64 end = math_.depth_cut(l.inputs, part + 1);
-                for (i64 k = math_.depth_cut(l.inputs, part); k < end; k += height)
-                    blocks_.push_back({id, k, std::min(end, k + height), j,
+            for (i64 part = 0; part < parts; ++part)
+                for (i64 k = cut(part); k < cut(part + 1); k += height)
+                    blocks_.push_back({id, k, std::min(cut(part + 1), k + height), j,
                                        std::min(l.outputs, j + kBlockColumns), part});
-            }
         blocks_.push_back({id, 0, 0, 0, 0, 0});
     }
 }

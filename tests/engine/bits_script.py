@@ -16,7 +16,7 @@ SHAPES: dict[str, tuple[int, list[int], int, Any]] = {
     "normalized inputs": (752, [40], 64, zk.Adam),
     "deep": (64, [33, 33, 33, 33, 33], 128, zk.Adam),
     "clipped": (100, [65, 31], 37, lambda: zk.Momentum(0.1, clip_norm=0.01, weight_decay=1e-3)),
-    "wide": (256, [512, 512], 32, zk.Adam),
+    "wide": (256, [470, 512], 40, zk.Adam),  # 470 is cut in two amid a panel
     "wide, few rows": (512, [512], 5, lambda: zk.AdaGrad(0.01)),
     "wide, one row": (512, [2100], 1, lambda: zk.SGD(0.01)),
     "images": (144, [], 30, zk.Adam),

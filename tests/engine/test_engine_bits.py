@@ -54,6 +54,7 @@ def test_threads_within_one_process_agree(isa):
             "normalized inputs",
             "deep",
             "clipped",
+            "wide",
             "wide, few rows",
             "wide, one row",
             "images",

@@ -59,6 +59,19 @@ def test_random_networks(isa, dtype, rng):
     assert compared > 0.7 * asked  # the others end at a kink of a ReLU
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("isa", ISAS)
+def test_wide_layers(isa, dtype, rng):
+    """Layers that threads share by columns, one of them cut in its depth amid a panel."""
+    layers = [zk.Affine(470), zk.Tanh(), zk.Affine(530), zk.Tanh(), zk.Affine(400), zk.Sigmoid()]
+    net = zk.Sequential([*layers, zk.Affine(7)], 30, loss=zk.SoftmaxWithLoss(), dtype=dtype, rng=3)
+    x, t = random_data(rng, net, "labels", 90)
+    batches = [rng.integers(0, 90, rows) for rows in (80, 80, 30)]
+    with using(isa):
+        result = compare(net, OPTIMIZERS["Adam"], x, t, batches)
+    assert result.compared == 3
+
+
 @given(
     seed=st.integers(0, 2**32),
     depth=st.integers(0, 6),
