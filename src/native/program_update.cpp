@@ -9,8 +9,8 @@
 namespace zk {
 namespace {
 
-// Numbers of one block's gradient, which lives in a thread's cache between product and update.
-constexpr i64 kBlockNumbers = 8192;
+// Numbers of one block's gradient, which stays in the first-level cache from its product to its update.
+constexpr i64 kBlockNumbers = 4096;
 // Columns of a block, beyond which its rows are updated piece by piece.
 constexpr i64 kBlockColumns = 512;
 // Arithmetic of one block: small beside a step, large beside the claim of a task.
