@@ -48,11 +48,14 @@ void tile(const PooledCorrelation<T>& op, i64 oy, i64 ox, i64 j, const T* panel,
         for (int i = 0; i < 2 * pairs; ++i)
 #pragma GCC unroll 2
             for (int v = 0; v < vectors; ++v) {
-                const Vector<T> scale = load(op.scale + j + v * kLanes<T>), bias = load(op.bias + j + v * kLanes<T>);
+                const Vector<T> scale = load(op.scale + j + v * kLanes<T>);
+                const Vector<T> bias = load(op.bias + j + v * kLanes<T>);
                 sum[0][i][v] = sum[0][i][v] * scale + bias;
                 sum[1][i][v] = sum[1][i][v] * scale + bias;
             }
     }
+    // ReLU comes after the comparison: it keeps the order, and of those that it makes equal, at 0, none has a
+    // gradient to be sent anywhere.
     const bool relu = op.act == Activation::relu;
     const auto pool = [&]<bool remember>() {
 #pragma GCC unroll 6

@@ -149,11 +149,11 @@ void Program<T>::write_filter_gradients(const Filters& filters, i64 rows) {
 }
 
 #define ZK_FILTERS(T)                                                                            \
-    template void Program<T>::pack_filters(Filters&);\
-    template void Program<T>::pack_changed(Filters&);                                      \
+    template void Program<T>::pack_filters(Filters&);                                            \
+    template void Program<T>::pack_changed(Filters&);                                            \
     template void Program<T>::filter_gradient(i64, i64, i64, i64, Activation);                   \
     template void Program<T>::run_filter_gradient(const FilterGradient&, const Sample&);         \
-    template void Program<T>::update_filters(Filters&, const Batch&, const Update<T>&, bool); \
+    template void Program<T>::update_filters(Filters&, const Batch&, const Update<T>&, bool);  \
     template void Program<T>::write_filter_gradients(const Filters&, i64);
 
 ZK_FILTERS(float)

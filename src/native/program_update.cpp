@@ -58,14 +58,13 @@ template <class T>
 void Program<T>::pack(int threads, bool few) {
     // Convolutions read packed filters however few the rows are; affine layers do not.
     const i64 filters = static_cast<i64>(filters_.size());
-    const auto pack_filter = [&](i64 i) { pack_filters(filters_[static_cast<std::size_t>(i)]); };
-    if (few)
-        return parallel_for(threads, filters, [&](i64 i, int) { pack_changed(filters_[static_cast<std::size_t>(i)]); });
+    const auto filter = [&](i64 i) -> Filters& { return filters_[static_cast<std::size_t>(i)]; };
+    if (few) return parallel_for(threads, filters, [&](i64 i, int) { pack_changed(filter(i)); });
     if (blocks_rows_ < 0) plan_blocks(1);
     plan_tasks(threads);
     const auto task = [&](i64 at, int) {
         const i64 i = tasks_[static_cast<std::size_t>(at)];
-        if (i < filters) return pack_filter(i);
+        if (i < filters) return pack_filters(filter(i));
         if (i >= filters + static_cast<i64>(blocks_.size())) return;
         const Block& block = blocks_[static_cast<std::size_t>(i - filters)];
         if (block.k < block.k_end) pack_block(block);

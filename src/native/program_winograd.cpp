@@ -9,7 +9,8 @@ namespace {
 // Fewer channels or filters, and turning costs more than it saves.
 constexpr i64 kLeast = 16;
 
-constexpr i64 kLeastOfLines = 3;
+// The same of channels along lines, where a vector is a whole line of the cache and multiplies fast.
+constexpr i64 kLeastChannels = 3;
 
 // Strips along lines give four results each; a line that needs few more is not worth a strip.
 constexpr i64 kStrip = 4;
@@ -59,8 +60,7 @@ auto Program<T>::way_of(const ConvShape& s, i64 channels, i64 columns, i64 width
     if (s.size[0] == 3 && s.size[1] == 3 && s.dilation[0] == 1 && s.pad[0] <= 2 && s.pad[1] <= 2 &&
         channels >= kLeast && channels % math_.lanes == 0)
         return Way::squares;
-    // Vectors of a whole line multiply so fast that few channels do not pay for turning them.
-    const bool few = math_.lanes * static_cast<i64>(sizeof(T)) == 64 && channels < kLeastOfLines;
+    const bool few = static_cast<std::size_t>(math_.lanes) * sizeof(T) == kLine && channels < kLeastChannels;
     const double strips = static_cast<double>(round_up(width, kStrip));
     if (!few && s.size[1] == 5 && s.pad[1] <= 4 && s.pad[0] <= (s.size[0] - 1) * s.dilation[0] &&
         strips <= kMostWaste * static_cast<double>(width))
@@ -162,7 +162,7 @@ void Program<T>::by_lines(LineWinograd<T> op) {
     template i64 Program<T>::planes_of(Way);                                                       \
     template i64 Program<T>::plane_of(Way, const Packing&, i64, i64, i64) const;                   \
     template void Program<T>::pack_turned(const Filters&, bool);                                   \
-    template void Program<T>::correlate_turned(const Conv&, const Correlate&, const Sample&, i64, i64);      \
+    template void Program<T>::correlate_turned(const Conv&, const Correlate&, const Sample&, i64, i64); \
     template void Program<T>::correlate_turned_back(const Conv&, const CorrelateBack&, const Sample&);
 
 ZK_WINOGRAD(float)
