@@ -8,17 +8,6 @@ namespace {
 // The blocks that give the lower 16 bits.
 constexpr std::uint32_t kLower = 1u << 31;
 
-// Whether any of these numbers of 16 bits is `least`, so that the lower bits decide.
-template <class T>
-inline bool any_tied(const std::uint32_t* upper, i64 count, std::int32_t least) {
-    Bits<T> ties{};
-    for (i64 k = 0; k < count; k += kLanes<T>) ties |= load_halves<T>(upper + k) == least;
-    std::uint64_t parts[sizeof ties / 8], all = 0;
-    std::memcpy(parts, &ties, sizeof ties);
-    for (const std::uint64_t part : parts) all |= part;
-    return all != 0;
-}
-
 // What stands in `count` columns from j on. `lower` may be null where no number is tied.
 // Rows are padded to whole vectors, so the last one may reach past the end.
 template <class T, bool keep>
@@ -43,15 +32,21 @@ inline void drop(const DropoutRows<T>& op, i64 row, i64 j, i64 count, const std:
 template <class T, bool keep>
 void dropout_rows(const DropoutRows<T>& op, i64 row, i64 row_end) {
     const Philox random(op.seed, op.pass);
-    alignas(64) std::uint32_t upper[kGroup], lower[kGroup];
+    constexpr i64 most = kGroups * kGroup;
+    alignas(64) std::uint32_t upper[most], lower[most];
     for (i64 i = row; i < row_end; ++i) {
         const auto sample = static_cast<std::uint64_t>(i);
-        for (i64 j = 0; j < op.columns; j += kGroup) {
-            const i64 count = op.columns - j < kGroup ? op.columns - j : kGroup;
+        for (i64 j = 0; j < op.columns; j += most) {
+            const i64 count = op.columns - j < most ? op.columns - j : most;
             const auto block = static_cast<std::uint32_t>(j / 8);
-            random.draw(sample, block, upper);
-            const bool tied = any_tied<T>(upper, count, static_cast<std::int32_t>(op.least >> 16));
-            if (tied) random.draw(sample, block + kLower, lower);
+            const auto draw = [&](std::uint32_t first, std::uint32_t* to) {
+                if (count > kGroup) random.draw<kGroups>(sample, first, to);
+                else random.draw<1>(sample, first, to);
+            };
+            draw(block, upper);
+            // Where a number is as large as the least that stays, the lower bits decide.
+            const bool tied = any_equal(upper, count, op.least >> 16);
+            if (tied) draw(block + kLower, lower);
             drop<T, keep>(op, i, j, count, upper, tied ? lower : nullptr);
         }
     }

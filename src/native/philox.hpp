@@ -1,5 +1,5 @@
 // Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): random bits as
-// a function of a key and a counter, eight blocks of four words side by side.
+// a function of a key and a counter, eight blocks of four words, or twice that, side by side.
 // Compiled once per instruction set; include it only from such files.
 #pragma once
 
@@ -13,6 +13,8 @@ typedef std::uint32_t Halves __attribute__((vector_size(kVectorBytes / 2)));
 constexpr int kWords = kVectorBytes / 8;
 constexpr int kBlocks = 8;             // side by side
 constexpr int kGroup = 8 * kBlocks;    // halves of their words
+// Groups at once: a round waits for its products, so two vectors of blocks take hardly longer than one.
+constexpr int kGroups = kVectorBytes == 64 ? 2 : 1;
 constexpr int kRounds = 10;
 
 // The product of the low halves; what stands in the high ones is not read.
@@ -44,9 +46,11 @@ public:
     }
 
     // The halves of the words of blocks block .. block + 7 of a sample, in the order of
-    // layers/dropout.py: of all first words the upper ones, then the lower ones, ...
+    // layers/dropout.py: of all first words the upper ones, then the lower ones, ... And behind them those of
+    // the next eight blocks, if they are drawn too.
+    template <int groups>
     void draw(std::uint64_t sample, std::uint32_t block, std::uint32_t* to) const {
-        constexpr int parts = kBlocks / kWords;
+        constexpr int each = kBlocks / kWords, parts = groups * each;
         Words x[4][parts];  // the four words of each block
         for (int p = 0; p < parts; ++p) {
             x[0][p] = lanes_ + (block + static_cast<std::uint32_t>(p * kWords));
@@ -66,8 +70,10 @@ public:
             }
         }
         constexpr int step = 2;  // vectors of 64-bit lanes that make one of 32-bit lanes
-        for (int i = 0; i < 4 * parts; i += step)
-            put(to, i * kWords, x[i / parts][i % parts], x[(i + 1) / parts][(i + 1) % parts]);
+        for (int g = 0; g < groups; ++g)
+            for (int i = 0; i < 4 * each; i += step)
+                put(to + g * kGroup, i * kWords, x[i / each][g * each + i % each],
+                    x[(i + 1) / each][g * each + (i + 1) % each]);
     }
 
 private:
@@ -102,6 +108,25 @@ private:
     Words lanes_{};
     Words key0_[kRounds], key1_[kRounds];
 };
+
+// Whether any of these numbers is `value`; those that fill the last vector are asked too.
+inline bool any_equal(const std::uint32_t* from, i64 count, std::uint32_t value) {
+    constexpr i64 lanes = kVectorBytes / 4;
+    Lanes equal{};
+    for (i64 k = 0; k < count; k += lanes) {
+        Lanes some;
+        std::memcpy(&some, from + k, sizeof some);
+#if defined(__AVX512F__)
+        if (_mm512_cmpeq_epi32_mask((__m512i)some, (__m512i)(Lanes{} + value)) != 0) return true;
+#else
+        equal |= (Lanes)(some == value);
+#endif
+    }
+    std::uint64_t parts[sizeof equal / 8], all = 0;
+    std::memcpy(parts, &equal, sizeof equal);
+    for (const std::uint64_t part : parts) all |= part;
+    return all != 0;
+}
 
 // As many numbers of 16 bits as T has lanes, each in one.
 template <class T>
