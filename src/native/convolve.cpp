@@ -95,18 +95,12 @@ inline void tile(const Correlation<T>& op, const Place* at, i64 j, const Part& p
         finish(op, at, rows, j, width);
 }
 
-// All places in tiles: full ones, and at the end two even ones rather than one thin one.
+// All places in tiles.
 template <class T, int vectors>
 void panel_of(const Correlation<T>& op, i64 j, const Part& part, const T* panel) {
-    constexpr i64 most = kPlaces<vectors>;
-    for (i64 i = 0; i < op.place_count;) {
-        const i64 left = op.place_count - i;
-        const i64 take = left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
-        with_rows<most>(static_cast<int>(take), [&]<int rows>() {
-            tile<T, rows, vectors>(op, op.places + i, j, part, panel);
-        });
-        i += take;
-    }
+    for_pieces<kPlaces<vectors>>(0, op.place_count, [&]<int rows>(i64 i) {
+        tile<T, rows, vectors>(op, op.places + i, j, part, panel);
+    });
 }
 
 template <class T>

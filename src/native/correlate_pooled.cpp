@@ -79,17 +79,10 @@ void tile(const PooledCorrelation<T>& op, i64 oy, i64 ox, i64 j, const T* panel,
 // All pooled numbers of these columns, line by line.
 template <class T, int vectors>
 void columns_of(const PooledCorrelation<T>& op, i64 j, const T* panel, i64 panel_row) {
-    constexpr int most = kPairs<vectors>;
-    for (i64 oy = 0; oy < op.out_height; ++oy) {
-        for (i64 ox = 0; ox < op.out_width;) {
-            const i64 left = op.out_width - ox;
-            const i64 take = left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
-            with_rows<most>(static_cast<int>(take), [&]<int pairs>() {
-                tile<T, pairs, vectors>(op, oy, ox, j, panel, panel_row);
-            });
-            ox += take;
-        }
-    }
+    for (i64 oy = 0; oy < op.out_height; ++oy)
+        for_pieces<kPairs<vectors>>(0, op.out_width, [&]<int pairs>(i64 ox) {
+            tile<T, pairs, vectors>(op, oy, ox, j, panel, panel_row);
+        });
 }
 
 template <class T>

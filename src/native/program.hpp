@@ -137,6 +137,7 @@ private:
         std::vector<Run> runs;
         i64 runs_at_once, x_step, dy_step;
         i64 part;  // numbers of one part's sums: those of W, then those of b
+        i64 of_a_filter() const { return static_cast<i64>(packing.at.size()) / shape.filters; }
     };
     // Filters [first, end) of a convolution: those of one panel. `packed`: their W and b as they were
     // packed, if that is remembered.
@@ -276,6 +277,8 @@ private:
     void apply(const Update<T>& step, i64 offset, const T* grads, i64 count);
     void plan_blocks(i64 rows);
     void plan_tasks(int threads);
+    template <class OnFilters, class OnBlock, class OnRange>
+    void for_tasks(int threads, OnFilters on_filters, OnBlock on_block, OnRange on_range);
     double mean_loss(i64 rows) const;
     AffineGradient<T> gradient_of(const Block& block, const Batch& batch) const;
     int threads_for(double flops) const;

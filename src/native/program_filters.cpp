@@ -17,7 +17,7 @@ template <class T>
 void Program<T>::pack_filters(Filters& filters) {
     filters.packed.clear();
     Conv& c = convs_[static_cast<std::size_t>(filters.conv)];
-    const i64 each = static_cast<i64>(c.packing.at.size()) / c.shape.filters;
+    const i64 each = c.of_a_filter();
     const T* const weights = buffers_.params + c.weights;
     if (c.way != Way::tiles) pack_turned(filters, false);
     else
@@ -37,7 +37,7 @@ void Program<T>::pack_filters(Filters& filters) {
 template <class T>
 void Program<T>::pack_changed(Filters& filters) {
     const Conv& c = convs_[static_cast<std::size_t>(filters.conv)];
-    const i64 each = static_cast<i64>(c.packing.at.size()) / c.shape.filters;
+    const i64 each = c.of_a_filter();
     const T* const w = buffers_.params + c.weights + filters.first * each;
     const T* const b = buffers_.params + c.bias + filters.first;
     const auto count = static_cast<std::size_t>(filters.end - filters.first);
@@ -112,7 +112,7 @@ template <class T>
 const T* Program<T>::filter_sums(const Filters& filters, i64 rows) {
     const Conv& c = convs_[static_cast<std::size_t>(filters.conv)];
     const i64 parts = parts_of(rows), depth = c.windows.depth, count = filters.end - filters.first;
-    const i64 each = static_cast<i64>(c.packing.at.size()) / c.shape.filters;
+    const i64 each = c.of_a_filter();
     const i64 from = filters.first * depth;
     const i64 packed = depth * (count <= math_.lanes ? math_.lanes : math_.panel);
     T* const sums = scratch<T>(packed + math_.panel + count * (each + 1));
@@ -130,7 +130,7 @@ template <class T>
 void Program<T>::update_filters(Filters& filters, const Batch& batch, const Update<T>& step,
                                 bool repack) {
     const Conv& c = convs_[static_cast<std::size_t>(filters.conv)];
-    const i64 each = static_cast<i64>(c.packing.at.size()) / c.shape.filters;
+    const i64 each = c.of_a_filter();
     const i64 count = filters.end - filters.first;
     const T* const grads = filter_sums(filters, batch.rows);
     apply(step, c.weights + filters.first * each, grads, count * each);
@@ -141,7 +141,7 @@ void Program<T>::update_filters(Filters& filters, const Batch& batch, const Upda
 template <class T>
 void Program<T>::write_filter_gradients(const Filters& filters, i64 rows) {
     const Conv& c = convs_[static_cast<std::size_t>(filters.conv)];
-    const i64 each = static_cast<i64>(c.packing.at.size()) / c.shape.filters;
+    const i64 each = c.of_a_filter();
     const i64 count = filters.end - filters.first;
     const T* const grads = filter_sums(filters, rows);
     std::copy_n(grads, count * each, buffers_.grads + c.weights + filters.first * each);

@@ -54,22 +54,32 @@ void Program<T>::pack_block(const Block& b) {
                             l.back_panels.get());
 }
 
+// The tasks of the second phase, each by the thread whose it is: see plan_tasks.
+template <class T>
+template <class OnFilters, class OnBlock, class OnRange>
+void Program<T>::for_tasks(int threads, OnFilters on_filters, OnBlock on_block, OnRange on_range) {
+    plan_tasks(threads);
+    const auto task = [&](i64 at, int) {
+        auto i = static_cast<std::size_t>(tasks_[static_cast<std::size_t>(at)]);
+        if (i < filters_.size()) return on_filters(filters_[i]);
+        i -= filters_.size();
+        if (i < blocks_.size()) return on_block(blocks_[i]);
+        on_range(ranges_[i - blocks_.size()]);
+    };
+    parallel_for(threads, static_cast<i64>(tasks_.size()), task, starts_.data());
+}
+
 template <class T>
 void Program<T>::pack(int threads, bool few) {
     // Convolutions read packed filters however few the rows are; affine layers do not.
-    const i64 filters = static_cast<i64>(filters_.size());
-    const auto filter = [&](i64 i) -> Filters& { return filters_[static_cast<std::size_t>(i)]; };
-    if (few) return parallel_for(threads, filters, [&](i64 i, int) { pack_changed(filter(i)); });
+    if (few) {
+        const auto changed = [&](i64 i, int) { pack_changed(filters_[static_cast<std::size_t>(i)]); };
+        return parallel_for(threads, static_cast<i64>(filters_.size()), changed);
+    }
     if (blocks_rows_ < 0) plan_blocks(1);
-    plan_tasks(threads);
-    const auto task = [&](i64 at, int) {
-        const i64 i = tasks_[static_cast<std::size_t>(at)];
-        if (i < filters) return pack_filters(filter(i));
-        if (i >= filters + static_cast<i64>(blocks_.size())) return;
-        const Block& block = blocks_[static_cast<std::size_t>(i - filters)];
-        if (block.k < block.k_end) pack_block(block);
-    };
-    parallel_for(threads, static_cast<i64>(tasks_.size()), task, starts_.data());
+    for_tasks(
+        threads, [&](Filters& filters) { pack_filters(filters); },
+        [&](const Block& block) { if (block.k < block.k_end) pack_block(block); }, [](const Range&) {});
 }
 
 // Cuts every layer's parameters into blocks. Where the cuts lie changes no bit of the result.
@@ -238,21 +248,10 @@ void Program<T>::update(const Batch& batch, const OptimizerSettings& settings, b
         if (repack) pack(batch.threads, false);
         return;
     }
-    plan_tasks(batch.threads);
-    const i64 filters = static_cast<i64>(filters_.size());
-    const i64 blocks = filters + static_cast<i64>(blocks_.size());
-    const auto task = [&](i64 at, int) {
-        const i64 i = tasks_[static_cast<std::size_t>(at)];
-        if (i < filters) {
-            update_filters(filters_[static_cast<std::size_t>(i)], batch, step, repack);
-        } else if (i < blocks) {
-            update_block(blocks_[static_cast<std::size_t>(i - filters)], batch, step, repack);
-        } else {
-            const Range& range = ranges_[static_cast<std::size_t>(i - blocks)];
-            apply(step, range.offset, buffers_.grads + range.offset, range.count);
-        }
-    };
-    parallel_for(batch.threads, static_cast<i64>(tasks_.size()), task, starts_.data());
+    for_tasks(
+        batch.threads, [&](Filters& filters) { update_filters(filters, batch, step, repack); },
+        [&](const Block& block) { update_block(block, batch, step, repack); },
+        [&](const Range& range) { apply(step, range.offset, buffers_.grads + range.offset, range.count); });
 }
 
 template void Program<float>::pack(int, bool);

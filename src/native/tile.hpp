@@ -86,20 +86,23 @@ inline void with_rows(int count, F&& f) {
     }
 }
 
-// Walks [first, last) in tiles: full ones, and at the end two even ones rather than one thin one,
-// since a tile of two rows leaves most of the arithmetic units idle.
-template <int vectors, class F>
-inline void for_tiles(i64 first, i64 last, F&& f) {
-    constexpr int most = kRowsOf<vectors>;
+// Walks [first, last) in pieces of at most so many: full ones, and at the end two even ones rather than
+// one thin one, since a tile of two rows leaves most of the arithmetic units idle.
+template <int most, class F>
+inline void for_pieces(i64 first, i64 last, F&& f) {
     while (first < last) {
         const i64 left = last - first;
-        i64 take = most;
-        if (left < 2 * most && left > most) take = (left + 1) / 2;
-        if (left <= most) take = left;
+        const i64 take = left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
         with_rows<most>(static_cast<int>(take),
                         [&]<int rows>() { f.template operator()<rows>(first); });
         first += take;
     }
+}
+
+// The same in tiles so many vectors wide.
+template <int vectors, class F>
+inline void for_tiles(i64 first, i64 last, F&& f) {
+    for_pieces<kRowsOf<vectors>>(first, last, f);
 }
 
 // Columns beyond whole panels that would leave most of a vector idle. They are multiplied the other

@@ -35,6 +35,15 @@ struct Picture {
     }
 };
 
+// What a window of `size` x `size` sees of it.
+template <class T>
+std::vector<Tap> taps_of(const Picture<T>& x, i64 size) {
+    std::vector<Tap> taps;
+    for (i64 i = 0; i < size; ++i)
+        for (i64 j = 0; j < size; ++j) taps.push_back({i * x.line + j * x.pixel, x.channels});
+    return taps;
+}
+
 // W[k][c] in panels, by the rule that images.hpp states.
 template <class T>
 std::vector<T> in_panels(const std::vector<double>& w, i64 depth, i64 columns, const Math<T>& math) {
@@ -69,7 +78,6 @@ void check_correlate(const Math<T>& math, i64 c, i64 f, i64 h, i64 w, i64 size, 
     for (i64 j = 0; j < f; ++j) bias[static_cast<std::size_t>(j)] = static_cast<T>(random_number());
     const std::vector<T> panels = in_panels(weights, depth, f, math);
     std::vector<Place> places;
-    std::vector<Tap> taps;
     std::vector<Run> runs;
     for (i64 oy = 0; oy < oh; ++oy) {
         const auto from = [&](i64 ox) {
@@ -81,8 +89,7 @@ void check_correlate(const Math<T>& math, i64 c, i64 f, i64 h, i64 w, i64 size, 
         for (i64 ox = 0; ox < ow; ++ox) places.push_back({from(ox), to(ox), to(ox)});
         runs.push_back({from(0), to(0), static_cast<std::int32_t>(ow)});
     }
-    for (i64 i = 0; i < size; ++i)
-        for (i64 j = 0; j < size; ++j) taps.push_back({i * x.line + j * x.pixel, c});
+    const std::vector<Tap> taps = taps_of(x, size);
     const i64 count = static_cast<i64>(places.size()), many = static_cast<i64>(taps.size());
     const Correlation<T> op{x.data.data(), panels.data(), bias.data(), nullptr, y.data.data(), nullptr,
                             places.data(), count, taps.data(), many, depth, f, act};

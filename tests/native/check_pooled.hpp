@@ -18,9 +18,7 @@ void check_correlate_pooled(const Math<T>& math, i64 c, i64 f, i64 ph, i64 pw, i
     if (scaled)
         for (i64 j = 0; j < f; ++j) scale[static_cast<std::size_t>(j)] = static_cast<T>(random_number());
     const std::vector<T> panels = in_panels(weights, depth, f, math);
-    std::vector<Tap> taps;
-    for (i64 i = 0; i < size; ++i)
-        for (i64 k = 0; k < size; ++k) taps.push_back({i * x.line + k * x.pixel, c});
+    const std::vector<Tap> taps = taps_of(x, size);
     PooledCorrelation<T> op{x.data.data(), stride * x.line, stride * x.pixel, panels.data(), bias.data(),
                             scaled ? scale.data() : nullptr, out.plane(), {nullptr, 0, 0}, taps.data(),
                             static_cast<i64>(taps.size()), depth, f, ph, pw,
@@ -78,9 +76,7 @@ void check_pooled_gradient(const Math<T>& math, i64 c, i64 f, i64 ph, i64 pw, i6
     Picture<T> dy(f, ph, pw, 1, math.lanes), winner(f, ph, pw, 0, math.lanes), y(f, ph, pw, 2, math.lanes);
     for (T& one : winner.data) one = static_cast<T>(one_to(4) - 1);
     if (special != T(0)) x.at(x.height / 2, x.width / 2, c / 2) = special;
-    std::vector<Tap> taps;
-    for (i64 i = 0; i < size; ++i)
-        for (i64 k = 0; k < size; ++k) taps.push_back({i * x.line + k * x.pixel, c});
+    const std::vector<Tap> taps = taps_of(x, size);
     const i64 depth = size * size * c, wide = up(f, math.panel);
     std::vector<T> sums(static_cast<std::size_t>(depth * wide), T(9)), bias_sums(static_cast<std::size_t>(wide), T(9));
     PooledGradient<T> op{x.data.data(), stride * x.line, stride * x.pixel, dy.read(), winner.read(), y.read(), act,
