@@ -273,6 +273,12 @@ def test_a_damaged_file_gives_arrays_or_our_error(data: st.DataObject) -> None:
 
 
 @pytest.mark.hostile
+def test_an_unknown_escape_is_damage() -> None:
+    with pytest.raises(ModelFileError, match="invalid escape sequence"):
+        unpickle(b"cnumpy\n\\u\n.")
+
+
+@pytest.mark.hostile
 @settings(max_examples=300)
 @given(st.binary(max_size=60))
 def test_any_bytes_give_our_error(content: bytes) -> None:

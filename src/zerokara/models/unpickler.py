@@ -14,6 +14,7 @@ import codecs
 import io
 import pickletools
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -76,7 +77,10 @@ def unpickle(content: bytes) -> dict[str, Array]:
     Raises:
         ModelFileError: damaged, or anything else in it.
     """
-    return _Machine(content).run()
+    # An escape that Python does not know gives a warning there, and our error here.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return _Machine(content).run()
 
 
 class _Machine:
@@ -113,7 +117,7 @@ class _Machine:
                 return "STRING", codecs.escape_decode(text)[0].decode("latin-1")
             reads = instruction.arg is not None
             return instruction.name, instruction.arg.reader(self.file) if reads else None
-        except (ValueError, OverflowError) as error:
+        except (ValueError, OverflowError, Warning) as error:
             raise ModelFileError(f"damaged at byte {self.file.tell()} ({error!s:.100})") from None
 
     def _result(self) -> dict[str, Array]:
