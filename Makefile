@@ -60,7 +60,7 @@ doctor: $(VENV)/dev.stamp ## prove the gradient doctor: planted defects, 10,000 
 # would be found first. The sanitizer's library has to be in the process before Python is, and its
 # report has to come past pytest's capture.
 SANITIZE := build/sanitize
-AVX512_ISA := -DZK_ISA=avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+AVX512_ISA := -DZK_ISA=avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprfchw
 SANITIZED := $(wildcard tests/test_native*.py) $(addprefix tests/engine/test_engine_, \
   curves.py images.py kernels.py maths.py nonfinite.py norm.py pooled.py predict.py python_layers.py tiny.py)
 sanitize: $(VENV)/dev.stamp ## run the native tests under the address, undefined-behaviour and thread sanitizers
@@ -83,7 +83,7 @@ sanitize: $(VENV)/dev.stamp ## run the native tests under the address, undefined
 	run -m pytest --capture=sys -p no:cacheprovider $(SANITIZED) $(ARGS)
 	case $$($(BIN)/python -c 'from zerokara import native; print(native.isa())') in \
 	  avx512) options="$(AVX512_ISA)";; \
-	  avx2) options="-DZK_ISA=avx2 -mavx2 -mfma";; \
+	  avx2) options="-DZK_ISA=avx2 -mavx2 -mfma -mprfchw";; \
 	  *) options="-DZK_ISA=baseline";; esac; \
 	$(CXX) -std=c++20 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
 	  -ffp-contract=off $$options -Isrc/native tests/native/check_kernels.cpp $(KERNELS) \

@@ -1,5 +1,6 @@
 // Affine layers, forward and back, with the activation applied while its numbers are in the cache.
 #include "activation.hpp"
+#include "ahead.hpp"
 #include "few_rows.hpp"
 #include "tables.hpp"
 #include "tile.hpp"
@@ -44,7 +45,7 @@ __attribute__((always_inline)) inline void multiply_distant(i64 depth, Scalars<T
 // sums are added to what `out` holds.
 template <class T, int vectors>
 void packed_panel(i64 row, i64 row_end, i64 k, i64 k_end, const T* left, i64 left_row,
-                  const T* panel, T* out, i64 out_row, bool add, bool distant) {
+                  const T* panel, T* out, i64 out_row, bool add, bool distant, Asking& reading) {
     constexpr i64 width = vectors * kLanes<T>;
     for_tiles<vectors>(row, row_end, [&]<int rows>(i64 i) {
         Vector<T> sum[rows][vectors] = {};
@@ -53,6 +54,9 @@ void packed_panel(i64 row, i64 row_end, i64 k, i64 k_end, const T* left, i64 lef
         const Rows<T> b{panel + k * width, width};
         if (vectors > 1 && rows == kRowsOf<vectors> && distant)
             multiply_distant<T, rows, vectors>(k_end - k, a, b, sum);
+        else if (kAsks<rows, vectors> && !reading.done())
+            multiply<T, rows, vectors, false>(
+                k_end - k, a, b, sum, [read = reading.take(k_end - k)]() mutable { read.step<0>(); });
         else
             multiply<T, rows, vectors, false>(k_end - k, a, b, sum);
         if (add) {
@@ -114,19 +118,20 @@ void thin_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, const T* left
 template <class T>
 void product_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, i64 rest, i64 width, bool thin,
                    const T* left, i64 left_row, const T* panel, T* out, i64 out_row, bool add,
-                   bool distant) {
+                   bool distant, Asking& reading) {
     if (thin)
         with_thin<T>(rest, [&]<int count>() {
             thin_panel<T, count>(row, row_end, k, k_end, depth, left, left_row, panel, out, out_row, add);
         });
     else if (width == kLanes<T>)
-        packed_panel<T, 1>(row, row_end, k, k_end, left, left_row, panel, out, out_row, add, false);
+        packed_panel<T, 1>(row, row_end, k, k_end, left, left_row, panel, out, out_row, add, false,
+                           reading);
     else if (width == kWide<T>)
         packed_panel<T, kWideVectors>(row, row_end, k, k_end, left, left_row, panel, out, out_row, add,
-                                      distant);
+                                      distant, reading);
     else
         packed_panel<T, kTileVectors>(row, row_end, k, k_end, left, left_row, panel, out, out_row, add,
-                                      distant);
+                                      distant, reading);
 }
 
 // The columns [column, column_end) of a product whose B operand is packed, `columns` in all, over the
@@ -135,15 +140,18 @@ void product_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, i64 rest, 
 template <class T, bool thin_packed, class Finish>
 inline void packed_product(i64 row, i64 row_end, i64 depth, i64 first, i64 last, i64 columns, i64 column,
                            i64 column_end, const T* left, i64 left_row, const T* panels, T* out,
-                           i64 out_row, bool distant, Finish&& finish) {
+                           i64 out_row, bool distant, const Ahead& read_next, Finish&& finish) {
     const bool can_be_thin = thin_packed && pays_thin<T>(depth);
+    const i64 steps = steps_of<T>(row_end - row, column_end - column,
+                                  depth_cut<T>(depth, last) - depth_cut<T>(depth, first));
+    Asking reading(read_next, steps);
     for (i64 part = first; part < last; ++part) {
         const i64 k = depth_cut<T>(depth, part), k_end = depth_cut<T>(depth, part + 1);
         for (i64 j = column, width = 0; j < column_end; j += width) {
             width = panel_width<T>(columns - j, can_be_thin, thin_packed && j == 0);
             product_panel<T>(row, row_end, k, k_end, depth, columns - j, width,
                              can_be_thin && is_thin<T>(columns - j), left, left_row, panels + j * depth,
-                             out + j, out_row, part > first, distant && j == column);
+                             out + j, out_row, part > first, distant && j == column, reading);
             if (part + 1 == last) finish(j, width);
         }
     }
@@ -199,14 +207,15 @@ void affine(const AffineForward<T>& op, i64 row, i64 row_end, i64 column, i64 co
         finish(column, end - column);
     } else {
         packed_product<T, true>(row, row_end, op.inputs, 0, depth_parts(op.inputs), op.outputs, column,
-                                column_end, op.x, op.x_row, op.packed, op.y, op.y_row, op.distant, finish);
+                                column_end, op.x, op.x_row, op.packed, op.y, op.y_row, op.distant, op.read_next,
+                                finish);
     }
 }
 
 template <class T>
 void affine_part(const AffineForward<T>& op, i64 row, i64 row_end, i64 part) {
     packed_product<T, true>(row, row_end, op.inputs, part, part + 1, op.outputs, 0, op.outputs, op.x,
-                            op.x_row, op.packed, op.y, op.y_row, false, [](i64, i64) {});
+                            op.x_row, op.packed, op.y, op.y_row, false, op.read_next, [](i64, i64) {});
 }
 
 // dx = dx * factor * noise * act'(y) on columns [j, j + width). Where there is noise, or no activation,
@@ -246,7 +255,8 @@ void affine_back(const AffineBackward<T>& op, i64 row, i64 row_end, i64 column, 
         finish(column, end - column);
     } else {
         packed_product<T, false>(row, row_end, op.outputs, 0, depth_parts(op.outputs), op.inputs, column,
-                                 column_end, op.dy, op.dy_row, op.packed, op.dx, op.dx_row, false, finish);
+                                 column_end, op.dy, op.dy_row, op.packed, op.dx, op.dx_row, false, op.read_next,
+                                 finish);
     }
 }
 

@@ -1,4 +1,5 @@
 // Gradients of an affine layer's parameters: dW = x^T dy and db = the column sums of dy.
+#include "ahead.hpp"
 #include "tables.hpp"
 #include "tile.hpp"
 
@@ -11,11 +12,20 @@ constexpr i64 kBatchBlock = 256;
 
 template <class T, int rows, int vectors>
 inline void gradient_tile(const AffineGradient<T>& op, i64 k, i64 j, i64 first, i64 last, T* out,
-                          i64 out_row, i64 columns) {
+                          i64 out_row, i64 columns, Asking& reading, Asking& writing) {
     Vector<T> sum[rows][vectors] = {};
-    multiply<T, rows, vectors, true>(
-        last - first, Scalars<T, true>{op.x + first * op.x_row + k, 1, op.x_row},
-        Rows<T>{op.dy + first * op.dy_row + j, op.dy_row}, sum);
+    const i64 depth = last - first;
+    const Scalars<T, true> x{op.x + first * op.x_row + k, 1, op.x_row};
+    const Rows<T> dy{op.dy + first * op.dy_row + j, op.dy_row};
+    if (!kAsks<rows, vectors> || (reading.done() && writing.done())) {
+        multiply<T, rows, vectors, true>(depth, x, dy, sum);
+    } else {
+        Asking::Piece read = reading.take(depth), write = writing.take(depth);
+        multiply<T, rows, vectors, true>(depth, x, dy, sum, [&] {
+            read.step<0>();
+            write.step<1>();
+        });
+    }
 #pragma GCC unroll 24
     for (int i = 0; i < rows; ++i) {
 #pragma GCC unroll 4
@@ -115,6 +125,8 @@ void weight_gradient(const AffineGradient<T>& op, i64 row, i64 row_end, i64 colu
         });
     // An empty batch has the gradient 0, which the first block must still write.
     const i64 batch = op.rows > 0 ? op.rows : 1;
+    const i64 steps = steps_of<T>(row_end - row, column_end - column, batch);
+    Asking reading(op.read_next, steps), writing(op.write_next, steps);
     for (i64 first = 0; first < batch; first += kBatchBlock) {
         const i64 last = first + kBatchBlock < op.rows ? first + kBatchBlock : op.rows;
         for (i64 j = column, width = 0; j < column_end; j += width) {
@@ -131,7 +143,7 @@ void weight_gradient(const AffineGradient<T>& op, i64 row, i64 row_end, i64 colu
                 for_tiles<vectors>(row, row_end, [&]<int rows>(i64 k) {
                     gradient_tile<T, rows, vectors>(op, k, j, first, last,
                                                     out + (k - row) * out_row + (j - column),
-                                                    out_row, columns);
+                                                    out_row, columns, reading, writing);
                 });
             };
             if (width == kLanes<T>) run.template operator()<1>();

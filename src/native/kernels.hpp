@@ -36,8 +36,13 @@ enum class OptimizerKind : int { sgd, momentum, nesterov, adagrad, rmsprop, adam
 // Matrices below are rows in an arena: element (i, j) at data[i * row + j], with `row` so padded
 // that whole vectors may be read and written past the last column.
 
-// y = act(x W + b) or, with `scale`, act((x W) * scale + b). `weights` is W as it is stored, (inputs, outputs) dense; `packed` is W in panels
-// (pack_forward). A batch of a few rows reads `weights`, a larger one `packed`.
+// Memory that is needed after a call and lies with another core, or in no cache: the call asks for it.
+struct Stretch { const void* from; i64 bytes; };
+struct Ahead { const Stretch* stretches = nullptr; i64 count = 0; };
+
+// y = act(x W + b) or, with `scale`, act((x W) * scale + b). `weights` is W as it is stored, (inputs,
+// outputs) dense; `packed` is W in panels (pack_forward). A batch of a few rows reads `weights`, a larger
+// one `packed`.
 template <class T>
 struct AffineForward {
     const T* x;
@@ -51,6 +56,7 @@ struct AffineForward {
     i64 inputs, outputs;
     Activation act;
     bool distant = false;  // x lies in no cache: each row is asked for before its turn
+    Ahead read_next{};
 };
 
 // dx = (dy W^T) * factor * noise * act'(y), where y is the output that dx is the gradient of before its
@@ -71,6 +77,7 @@ struct AffineBackward {
     i64 inputs, outputs;
     Activation act;
     T factor;
+    Ahead read_next{};
 };
 
 // What the gradients of W and b are made of.
@@ -81,6 +88,7 @@ struct AffineGradient {
     const T* dy;
     i64 dy_row;
     i64 rows, inputs, outputs;
+    Ahead read_next{}, write_next{};
 };
 
 // Row by row: the loss, and the gradient of the scores times `scale`. Targets are drawn by

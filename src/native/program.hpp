@@ -143,8 +143,13 @@ private:
     // packed, if that is remembered.
     struct Filters { i64 conv, first, end; std::vector<T> packed; };
     struct Gather { i64 source, to; bool may_alias; i64 offset, row; };
-    struct Affine { i64 layer, input, output; Activation act; i64 norm; };
-    struct AffineBack { i64 layer, dout, dx, output, noise; Activation act; T factor; };
+    struct Affine { i64 layer, input, output; Activation act; i64 norm; Stretch next{}; };
+    struct AffineBack {
+        i64 layer, dout, dx, output, noise;
+        Activation act;
+        T factor;
+        Stretch next{};
+    };
     struct Entrywise {
         Elementwise kind;
         i64 a, b, out;
@@ -194,7 +199,8 @@ private:
     };
     struct Range { i64 offset, count; };
     // A block of one layer's parameters: rows [k, k_end), columns [j, j_end); bias where rows = 0.
-    struct Block { i64 layer, k, k_end, j, j_end, part; };
+    // `next`: the layer that its thread goes on with, of which it asks for one of so many turns.
+    struct Block { i64 layer, k, k_end, j, j_end, part, next = -1, turn = 0, turns = 1; };
     // What one batch runs on.
     struct Batch {
         const std::vector<Source>* sources;
@@ -266,6 +272,12 @@ private:
     void run_by_depth(const Batch& batch);
     void add_parts(i64 row, i64 row_end);
     void ask_for_next(const Block& block) const;
+    static Ahead ahead(const Stretch& next, const Batch& batch) {
+        return {&next, batch.threads > 1 && next.bytes > 0};  // alone, a thread has all of it near
+    }
+    void find_next_panels();
+    void find_next_layers();
+    void weight_gradient(const Block& block, const Batch& batch, bool repack, T* out) const;
     struct PartX { T* data; i64 row; };
     PartX part_x(i64 part) const;
     void pack(int threads, bool few);

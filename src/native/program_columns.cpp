@@ -64,6 +64,7 @@ void Program<T>::run_columns(const std::vector<Op>& ops, const Batch& batch) {
 }
 
 #define ZK_COLUMNS(T)                                                               \
+    template auto Program<T>::product_of(const Op&) const -> Product;             \
     template bool Program<T>::goes_by_columns(const Op&, const Batch&) const;       \
     template void Program<T>::run_by_columns(const Op&, const Batch&);              \
     template void Program<T>::run_columns(const std::vector<Op>&, const Batch&);

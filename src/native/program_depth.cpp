@@ -85,6 +85,7 @@ void Program<T>::run_by_depth(const Batch& batch) {
         AffineForward<T> call = whole;
         call.x = x.data - k;
         call.x_row = x.row;
+        call.read_next = ahead(first_.affine->next, batch);
         call.y = depth_sums_.get() + part * first_.rows * whole.y_row;
         math_.affine_part(call, begin, end, part);
     });
@@ -109,8 +110,11 @@ void Program<T>::ask_for_next(const Block& b) const {
     const i64 k = math_.depth_cut(first_.inputs, b.part);
     const i64 width = math_.depth_cut(first_.inputs, b.part + 1) - k;
     const i64 first = next_->rows * (b.k - k) / width, last = next_->rows * (b.k_end - k) / width;
-    for (i64 r = first; r < last; ++r)
+    const i64* const labels = next_->targets->labels;
+    for (i64 r = first; r < last; ++r) {
         prefetch(address_of(source, next_->index[r], k), width * bytes_of(source.type));
+        if (labels != nullptr) prefetch(reinterpret_cast<const char*>(labels + next_->index[r]), 1);
+    }
 }
 
 #define ZK_DEPTH(T)                                                            \

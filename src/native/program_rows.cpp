@@ -195,7 +195,8 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
     if (const Gather* g = std::get_if<Gather>(&op)) {
         run_gather(*g, batch, row, row_end);
     } else if (const Affine* a = std::get_if<Affine>(&op)) {
-        const AffineForward<T> call = forward_of(*a);
+        AffineForward<T> call = forward_of(*a);
+        call.read_next = ahead(a->next, batch);
         if (batch.few) run_few(call, batch);
         else math_.affine(call, row, row_end, column, column_end < 0 ? call.outputs : column_end, false);
     } else if (const AffineBack* b = std::get_if<AffineBack>(&op)) {
@@ -216,7 +217,8 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
                                      l.inputs,
                                      l.outputs,
                                      b->act,
-                                     b->factor};
+                                     b->factor,
+                                     ahead(b->next, batch)};
         math_.affine_back(call, row, row_end, column, column_end < 0 ? l.inputs : column_end,
                           batch.few);
     } else if (const Entrywise* e = std::get_if<Entrywise>(&op)) {

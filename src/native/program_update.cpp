@@ -148,6 +148,7 @@ void Program<T>::plan_tasks(int threads) {
         tasks_.insert(tasks_.end(), each.begin(), each.end());
         starts_.push_back(static_cast<i64>(tasks_.size()));
     }
+    find_next_layers();
 }
 
 template <class T>
@@ -185,7 +186,7 @@ void Program<T>::update_block(const Block& b, const Batch& batch, const Update<T
     ask_for_next(b);
     const i64 width = b.j_end - b.j;
     T* out = scratch<T>((b.k_end - b.k) * width + math_.panel);
-    math_.weight_gradient(gradient_of(b, batch), b.k, b.k_end, b.j, b.j_end, out, width);
+    weight_gradient(b, batch, repack, out);
     const i64 start = l.weights + b.k * l.outputs + b.j;
     if (width == l.outputs) {
         apply(step, start, out, (b.k_end - b.k) * width);

@@ -50,15 +50,21 @@ struct Rows {
     i64 step;
 };
 
+struct Nothing {
+    void operator()() const {}
+};
+
 // sum[i][v] += sum over k of A[i][k] * B[k][v-th vector], k in order: the bits of a sum depend
-// neither on the tile that it lies in nor on its neighbours.
-template <class T, int rows, int vectors, bool beside>
+// neither on the tile that it lies in nor on its neighbours. each() is called once for every k.
+template <class T, int rows, int vectors, bool beside, class Each = Nothing>
 __attribute__((always_inline)) inline void multiply(i64 depth, Scalars<T, beside> a, Rows<T> b,
-                                                    Vector<T> (&sum)[rows][vectors]) {
+                                                    Vector<T> (&sum)[rows][vectors],
+                                                    Each&& each = {}) {
     const T* __restrict__ left = a.data;
     const T* __restrict__ right = b.data;
 #pragma GCC unroll 2
     for (i64 k = 0; k < depth; ++k) {
+        each();
         Vector<T> line[vectors];
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; ++v) line[v] = load(right + v * kLanes<T>);
@@ -103,6 +109,12 @@ inline void for_pieces(i64 first, i64 last, F&& f) {
 template <int vectors, class F>
 inline void for_tiles(i64 first, i64 last, F&& f) {
     for_pieces<kRowsOf<vectors>>(first, last, f);
+}
+
+// About how many numbers of depth all tiles of a product go through.
+template <class T>
+inline i64 steps_of(i64 rows, i64 columns, i64 depth) {
+    return rows * columns * depth / (kTileRows * kPanel<T>);
 }
 
 // Columns beyond whole panels that would leave most of a vector idle. They are multiplied the other

@@ -1,6 +1,6 @@
 // Holds the kernels of one instruction set to plain loops, without Python: for machines that we can
 // only emulate, and for sanitizers. `make neon` builds it for 64-bit ARM. For the machine at hand:
-//   g++ -std=c++20 -O3 -ffp-contract=off -Isrc/native -DZK_ISA=avx2 -mavx2 -mfma
+//   g++ -std=c++20 -O3 -ffp-contract=off -Isrc/native -DZK_ISA=avx2 -mavx2 -mfma -mprfchw
 //       tests/native/check_kernels.cpp (the kernel files that CMakeLists.txt names)
 // Exit code 0 and a count, or 1 and the first mistakes.
 #include <algorithm>
@@ -123,6 +123,12 @@ std::string name(const char* kernel, const Shape& s, int act, bool few) {
 
 i64 up(i64 value, i64 to) { return (value + to - 1) / to * to; }
 
+// What calls may be told to ask for: anything, anywhere.
+const std::vector<char> kElsewhere(5000);
+const Stretch kNext[] = {{kElsewhere.data(), 900}, {kElsewhere.data() + 7, 1}, {kElsewhere.data() + 960, 4000},
+                         {kElsewhere.data() + 64, 0}};
+Ahead ahead(i64 count) { return {kNext, count}; }
+
 // f(from, to) over [0, count), cut in two at a multiple of `unit`.
 template <class F>
 void in_two(i64 count, i64 unit, F&& f) {
@@ -148,6 +154,7 @@ void check_by_depth(const Math<T>& math, const AffineForward<T>& whole, Rows<T>&
         AffineForward<T> op = whole;
         op.x = &own.at(0, 0);
         op.y = &sums.at(0, 0);
+        op.read_next = ahead(part % 5);
         math.affine_part(op, 0, x.rows, part);
         for (i64 i = 0; i < x.rows; ++i)
             for (i64 j = 0; j < whole.outputs; ++j)
@@ -179,7 +186,8 @@ void check_affine(const Math<T>& math, const Shape& s) {
                             y.row,       s.inputs, s.outputs, act};
         math.affine(op, 0, s.rows, 0, s.outputs, few);
         op.y = &cut.at(0, 0);
-        op.distant = true;
+        op.distant = number % 2 == 0;
+        op.read_next = ahead(number);
         in_two(s.rows, 1, [&](i64 i, i64 i_end) {
             in_two(s.outputs, unit,
                    [&](i64 j, i64 j_end) { math.affine(op, i, i_end, j, j_end, few); });
@@ -204,6 +212,7 @@ void check_affine(const Math<T>& math, const Shape& s) {
                                noise.row, s.inputs, s.outputs, act, scale};
         math.affine_back(turn, 0, s.rows, 0, s.inputs, few);
         turn.dx = &dx_cut.at(0, 0);
+        turn.read_next = ahead(number);
         in_two(s.rows, 1, [&](i64 i, i64 i_end) {
             in_two(s.inputs, math.panel,
                    [&](i64 j, i64 j_end) { math.affine_back(turn, i, i_end, j, j_end, few); });
@@ -228,9 +237,11 @@ template <class T>
 void check_gradient(const Math<T>& math, const Shape& s) {
     Rows<T> x(s.rows, s.inputs), dy(s.rows, s.outputs);
     Dense<T> dw(s.inputs * s.outputs), cut(s.inputs * s.outputs), db(s.outputs);
-    const AffineGradient<T> op{&x.at(0, 0), x.row, &dy.at(0, 0), dy.row, s.rows, s.inputs, s.outputs};
+    AffineGradient<T> op{&x.at(0, 0), x.row, &dy.at(0, 0), dy.row, s.rows, s.inputs, s.outputs};
     math.weight_gradient(op, 0, s.inputs, 0, s.outputs, &dw.at(0), s.outputs);
     math.bias_gradient(op, &db.at(0));
+    op.read_next = ahead(s.rows % 5);
+    op.write_next = ahead(s.inputs % 5);
     in_two(s.inputs, 1, [&](i64 k, i64 k_end) {
         in_two(s.outputs, math.panel, [&](i64 j, i64 j_end) {
             math.weight_gradient(op, k, k_end, j, j_end, &cut.at(0) + k * s.outputs + j, s.outputs);
