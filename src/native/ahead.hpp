@@ -6,6 +6,16 @@
 
 namespace zk::ZK_ISA {
 
+constexpr i64 kLineBytes = 64;
+
+// A few lines at once.
+template <class T>
+inline void ask_to_write(const T* from, i64 count) {
+    const char* const bytes = reinterpret_cast<const char*>(from);
+    for (i64 at = 0; at < count * static_cast<i64>(sizeof(T)); at += kLineBytes)
+        __builtin_prefetch(bytes + at, 1, 2);
+}
+
 // Tiles that ask: a second copy of the others' code would be large, and products have few of them.
 template <int rows, int vectors>
 constexpr bool kAsks = 2 * rows >= kRowsOf<vectors>;
@@ -50,8 +60,6 @@ public:
     }
 
 private:
-    static constexpr i64 kLineBytes = 64;
-
     const Stretch* next_;
     const Stretch* end_;
     i64 pace_ = 0, at_ = 0;

@@ -1,6 +1,7 @@
 // A convolution of which only the greatest of each 2x2 results goes on: these four are computed in one
 // tile and compared in its registers, so that they are never written.
 #include "activation.hpp"
+#include "ahead.hpp"
 #include "greatest.hpp"
 #include "tables.hpp"
 #include "tile.hpp"
@@ -17,6 +18,9 @@ constexpr int kPairs = kTileRows * kTileVectors / (4 * vectors);
 // `pairs` pooled numbers of one line and `vectors` of columns.
 template <class T, int pairs, int vectors>
 void tile(const PooledCorrelation<T>& op, i64 oy, i64 ox, i64 j, const T* panel, i64 panel_row) {
+    // Of the row as many lines as this tile has numbers: together, all tiles ask for all of it.
+    if (op.row != nullptr && j == 0)
+        ask_to_write(op.row + (oy * op.out_width + ox) * op.columns, pairs * op.columns);
     Vector<T> sum[2][2 * pairs][vectors];
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; ++v) {

@@ -19,8 +19,7 @@ struct Greatest {
             const Vector<T> better = entry <= y ? winner : splat(static_cast<T>(number));
             winner = y == y ? better : winner;
         }
-        const Vector<T> greater = entry <= y ? y : entry;
-        y = y == y ? greater : y;
+        y = larger<T>(entry, y);
     }
 };
 

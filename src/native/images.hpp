@@ -72,6 +72,7 @@ struct PooledCorrelation {
     i64 depth;  // of all taps
     i64 columns, out_height, out_width;  // of the pooled numbers
     Activation act;
+    T* row;  // where the pooled numbers go next, as many of them, and what is asked for ahead; null: nowhere
 };
 
 // Places side by side: windows `x_step` apart in x, results `dy_step` apart in dy.
@@ -269,8 +270,8 @@ struct ImageMath {
     void (*normalize_back)(const NormalizeBack<T>&);
     void (*rescale)(const Rescale<T>&);
     // A sample (channels, height * width) as an image, and back.
-    void (*to_image)(const T* from, i64 channels, i64 height, i64 width, Plane<T> to);
-    void (*from_image)(Plane<const T> from, i64 channels, i64 height, i64 width, T* to);
+    void (*to_image)(const T* from, i64 channels, i64 height, i64 width, const Plane<T>& to);
+    void (*from_image)(const Plane<const T>& from, i64 channels, i64 height, i64 width, T* to);
 };
 
 }  // namespace zk

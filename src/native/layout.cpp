@@ -8,7 +8,7 @@ namespace {
 inline i64 at_most(i64 count, i64 most) { return count < most ? count : most; }
 
 template <class T>
-void to_image(const T* from, i64 channels, i64 height, i64 width, Plane<T> to) {
+void to_image(const T* from, i64 channels, i64 height, i64 width, const Plane<T>& to) {
     const i64 area = height * width;
     // Lines without a border between them are one long line.
     const bool joined = to.line == width * to.pixel;
@@ -16,6 +16,12 @@ void to_image(const T* from, i64 channels, i64 height, i64 width, Plane<T> to) {
     for (i64 y = 0; y < lines; ++y) {
         const T* line = from + y * length;
         T* out = to.data + y * to.line;
+        if (channels == 1 && to.pixel == 1) {
+            i64 x = 0;
+            for (; x + kLanes<T> <= length; x += kLanes<T>) store(out + x, load(line + x));
+            for (; x < length; ++x) out[x] = line[x];
+            continue;
+        }
         if (channels == 1) {
             for (i64 x = 0; x < length; ++x) out[x * to.pixel] = line[x];
             continue;
@@ -28,17 +34,23 @@ void to_image(const T* from, i64 channels, i64 height, i64 width, Plane<T> to) {
 }
 
 template <class T>
-void from_image(Plane<const T> from, i64 channels, i64 height, i64 width, T* to) {
+void from_image(const Plane<const T>& from, i64 channels, i64 height, i64 width, T* to) {
     const i64 area = height * width;
     const bool joined = from.line == width * from.pixel;
     const i64 lines = joined ? 1 : height, length = joined ? area : width;
+    const bool padded = from.pixel % kLanes<T> == 0;  // then there are whole vectors to read
     for (i64 y = 0; y < lines; ++y) {
         const T* line = from.data + y * from.line;
         T* out = to + y * length;
-        for (i64 c = 0; c < channels; c += kLanes<T>)
-            for (i64 x = 0; x < length; x += kLanes<T>)
-                turn_square(line + x * from.pixel + c, from.pixel, at_most(length - x, kLanes<T>),
-                            at_most(channels - c, kLanes<T>), out + c * area + x, area);
+        for (i64 c = 0; c < channels; c += kLanes<T>) {
+            const i64 columns = at_most(channels - c, kLanes<T>);
+            for (i64 x = 0; x < length; x += kLanes<T>) {
+                const T* const square = line + x * from.pixel + c;
+                T* const turned = out + c * area + x;
+                if (padded && length - x >= kLanes<T>) turn_lines(square, from.pixel, columns, turned, area);
+                else turn_square(square, from.pixel, at_most(length - x, kLanes<T>), columns, turned, area);
+            }
+        }
     }
 }
 

@@ -176,7 +176,13 @@ private:
     struct ToImage { i64 from, to; };
     struct FromImage { i64 from, to; };
     struct Pool { PoolShape shape; i64 x, out, winner; };
-    struct Correlate { i64 conv, out; Activation act; i64 norm; std::optional<Pool> pool; };
+    struct Correlate {
+        i64 conv, out;
+        Activation act;
+        i64 norm;
+        std::optional<Pool> pool;
+        i64 row = -1;  // the slot to which the pooled image goes; -1: none, or an image
+    };
     struct CorrelateBack { i64 conv, dout, dx, output; Activation act; };
     struct FilterGradient { i64 conv, dout, winner, output; Activation act; };
     struct PoolBack { PoolShape shape; i64 dout, dx, winner, output; Activation act; };

@@ -34,7 +34,14 @@ template <class T>
 void Program<T>::to_image(i64 from, i64 to) { add_op(ToImage{from, to}); }
 
 template <class T>
-void Program<T>::from_image(i64 from, i64 to) { add_op(FromImage{from, to}); }
+void Program<T>::from_image(i64 from, i64 to) {
+    add_op(FromImage{from, to});
+    // The convolution whose pooled results these are asks for the row meanwhile.
+    for (Op& op : segments_.back().ops) {
+        Correlate* const before = std::get_if<Correlate>(&op);
+        if (before != nullptr && before->pool && before->pool->out == from) before->row = to;
+    }
+}
 
 // Every number that a window sees must lie in the slot of its sample.
 template <class T>

@@ -43,10 +43,12 @@ void Program<T>::run_pooled(const Conv& c, const Correlate& op, const Sample& sa
         const Plane<T> x = plane(c.x, sample);
         const i64 x_line = s.stride[0] * x.line, x_pixel = s.stride[1] * x.pixel;
         const T* const first = x.data - s.pad[0] * x.line - s.pad[1] * x.pixel + 2 * begin * x_line;
+        const i64 before = begin * pool.shape.out_width * s.filters;
+        T* const row = op.row < 0 ? nullptr : numbers(op.row, sample) + before;
         math_.images.correlate_pooled({first, x_line, x_pixel, c.panels.get(), bias_of(c, op),
                                        scale_of(op.norm), out, winner, w.taps.data(),
                                        static_cast<i64>(w.taps.size()), w.depth, s.filters, count,
-                                       pool.shape.out_width, op.act});
+                                       pool.shape.out_width, op.act, row});
         return;
     }
     correlate_lines(c, op, sample, 2 * begin, 2 * count);

@@ -184,6 +184,33 @@ inline bool all_below(Vector<float> v, Vector<float> limit) {
 }
 #endif
 
+// `b` unless `a` is greater; NaN if one of them is. The processor's own maximum gives its second operand where
+// either is NaN, and of two zeros.
+template <class T>
+inline Vector<T> larger(Vector<T> a, Vector<T> b) {
+    const Vector<T> greater = a <= b ? b : a;
+    return b == b ? greater : b;
+}
+#if defined(__AVX512F__)
+template <>
+inline Vector<float> larger<float>(Vector<float> a, Vector<float> b) {
+    return _mm512_mask_max_ps(a, _mm512_cmp_ps_mask(a, a, _CMP_ORD_Q), a, b);
+}
+template <>
+inline Vector<double> larger<double>(Vector<double> a, Vector<double> b) {
+    return _mm512_mask_max_pd(a, _mm512_cmp_pd_mask(a, a, _CMP_ORD_Q), a, b);
+}
+#elif defined(__AVX__)
+template <>
+inline Vector<float> larger<float>(Vector<float> a, Vector<float> b) {
+    return _mm256_blendv_ps(_mm256_max_ps(a, b), a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q));
+}
+template <>
+inline Vector<double> larger<double>(Vector<double> a, Vector<double> b) {
+    return _mm256_blendv_pd(_mm256_max_pd(a, b), a, _mm256_cmp_pd(a, a, _CMP_UNORD_Q));
+}
+#endif
+
 // Each lane's own choice among four numbers side by side: 0 to 3, given as numbers and made ready by
 // `which_of`. Instruction sets and formats without such an instruction have to do with products by 0.
 template <class T>

@@ -38,6 +38,21 @@ __attribute__((always_inline)) inline void turn(Vector<T> (&line)[kLanes<T>]) {
     }
 }
 
+// to[j * to_row + i] = from[i * from_row + j] for all of a vector's lanes i and for j < columns. Whole lines
+// are read.
+template <class T>
+inline void turn_lines(const T* from, i64 from_row, i64 columns, T* to, i64 to_row) {
+    Vector<T> line[kLanes<T>];
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes<T>; ++i) line[i] = load(from + i * from_row);
+    turn<T>(line);
+#pragma GCC unroll 16
+    for (int j = 0; j < kLanes<T>; ++j) {
+        if (j >= columns) return;
+        store(to + j * to_row, line[j]);
+    }
+}
+
 // A square at the edge, of fewer lines or columns.
 template <class T>
 __attribute__((noinline)) void turn_part(const T* from, i64 from_row, i64 lines, i64 columns, T* to,
@@ -59,16 +74,8 @@ __attribute__((noinline)) void turn_part(const T* from, i64 from_row, i64 lines,
 // vector's lanes; reads and writes nothing beyond.
 template <class T>
 inline void turn_square(const T* from, i64 from_row, i64 lines, i64 columns, T* to, i64 to_row) {
-    if (lines == kLanes<T> && columns == kLanes<T>) {
-        Vector<T> line[kLanes<T>];
-#pragma GCC unroll 16
-        for (int i = 0; i < kLanes<T>; ++i) line[i] = load(from + i * from_row);
-        turn<T>(line);
-#pragma GCC unroll 16
-        for (int j = 0; j < kLanes<T>; ++j) store(to + j * to_row, line[j]);
-    } else {
-        turn_part(from, from_row, lines, columns, to, to_row);
-    }
+    if (lines == kLanes<T> && columns == kLanes<T>) turn_lines(from, from_row, columns, to, to_row);
+    else turn_part(from, from_row, lines, columns, to, to_row);
 }
 
 }  // namespace zk::ZK_ISA

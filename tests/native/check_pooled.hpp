@@ -22,13 +22,16 @@ void check_correlate_pooled(const Math<T>& math, i64 c, i64 f, i64 ph, i64 pw, i
     PooledCorrelation<T> op{x.data.data(), stride * x.line, stride * x.pixel, panels.data(), bias.data(),
                             scaled ? scale.data() : nullptr, out.plane(), {nullptr, 0, 0}, taps.data(),
                             static_cast<i64>(taps.size()), depth, f, ph, pw,
-                            relu ? Activation::relu : Activation::none};
+                            relu ? Activation::relu : Activation::none, nullptr};
     math.images.correlate_pooled(op);
     const std::vector<T> without(out.data.begin(), out.data.end());
+    std::vector<T> row(static_cast<std::size_t>(f * ph * pw));
     op.winner = winner.plane();
+    op.row = row.data();  // asked for, and not touched
     math.images.correlate_pooled(op);
     expect(std::memcmp(without.data(), out.data.data(), without.size() * sizeof(T)) == 0,
            what + ": other numbers where the winner is asked for");
+    expect(row == std::vector<T>(row.size()), what + ": the row that comes next");
     expect(out.border_is_zero(), what + ": the border");
     const double tolerance = kEps<T> * static_cast<double>(depth + 8) * 2;
     for (i64 at = 0; at < ph * pw; ++at) for (i64 j = 0; j < f; ++j) {
@@ -61,7 +64,7 @@ void check_equal_results(const Math<T>& math) {
     const std::vector<T> panels = in_panels(weights, 4, 3, math);
     const std::vector<Tap> taps{{0, 1}, {x.pixel, 1}, {x.line, 1}, {x.line + x.pixel, 1}};
     math.images.correlate_pooled({x.data.data(), x.line, x.pixel, panels.data(), bias.data(), nullptr, out.plane(),
-                                  winner.plane(), taps.data(), 4, 4, 3, 2, 4, Activation::none});
+                                  winner.plane(), taps.data(), 4, 4, 3, 2, 4, Activation::none, nullptr});
     for (i64 at = 0; at < 8 * 3; ++at)
         expect(winner.at(at / 12, at / 3 % 4, at % 3) == T(0) && out.at(at / 12, at / 3 % 4, at % 3) == T(1.5),
                "the first of equal results");
