@@ -40,14 +40,22 @@ void pack_forward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_en
     }
 }
 
-// Panels of W^T: panel p holds the rows [p * kPanel, ...) of W, turned.
+// Panels of W^T: panel p holds the rows [p * kPanel, ...) of W, turned. The last rows may be a thin panel,
+// which holds them as they are.
 template <class T>
 void pack_backward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_end, i64 column,
                    i64 column_end, T* to) {
-    for (i64 i = row; i < row_end; i += kPanel<T>) {
+    const bool can_be_thin = pays_thin<T>(outputs);
+    for (i64 i = row, width = 0; i < row_end; i += width) {
         const i64 rest = inputs - i;
-        const i64 width = panel_width<T>(rest, false, false);
+        width = panel_width<T>(rest, can_be_thin, false);
         T* panel = to + i * outputs;
+        if (can_be_thin && is_thin<T>(rest)) {
+            for (i64 at = 0; at < rest; ++at)
+                for (i64 j = column; j < column_end; ++j)
+                    panel[at * outputs + j] = weights[(i + at) * outputs + j];
+            continue;
+        }
         // All vectors of a line before the next line: its bytes are then written while they are near.
         for (i64 j = column; j < column_end; j += kLanes<T>) {
             const i64 columns = at_most_lanes<T>(column_end - j);

@@ -122,7 +122,7 @@ inline i64 steps_of(i64 rows, i64 columns, i64 depth) {
 // must be long enough to pay for that.
 template <class T>
 inline bool pays_thin(i64 depth) {
-    return depth >= 8 * kLanes<T>;
+    return depth >= 6 * kLanes<T>;
 }
 template <class T>
 inline bool is_thin(i64 columns) {
