@@ -27,7 +27,7 @@ i64 depth_cut(i64 depth, i64 part) {
 template <class T, int rows, int vectors>
 __attribute__((always_inline)) inline void multiply_distant(i64 depth, Scalars<T> a, Rows<T> b,
                                                             Vector<T> (&sum)[rows][vectors]) {
-    constexpr i64 step = 2 * 64 / static_cast<i64>(sizeof(T));  // two lines of the cache
+    constexpr i64 step = 2 * kLineBytes / static_cast<i64>(sizeof(T));
     for (i64 k = 0; k < depth; k += step) {
         const T* const next = a.data + rows * a.row + k;
 #pragma GCC unroll 24

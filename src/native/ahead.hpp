@@ -6,7 +6,7 @@
 
 namespace zk::ZK_ISA {
 
-constexpr i64 kLineBytes = 64;
+constexpr i64 kLineBytes = 64;  // of the cache
 
 // A few lines at once.
 template <class T>

@@ -17,9 +17,7 @@ void to_image(const T* from, i64 channels, i64 height, i64 width, const Plane<T>
         const T* line = from + y * length;
         T* out = to.data + y * to.line;
         if (channels == 1 && to.pixel == 1) {
-            i64 x = 0;
-            for (; x + kLanes<T> <= length; x += kLanes<T>) store(out + x, load(line + x));
-            for (; x < length; ++x) out[x] = line[x];
+            std::memcpy(out, line, static_cast<std::size_t>(length) * sizeof(T));
             continue;
         }
         if (channels == 1) {

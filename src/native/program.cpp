@@ -36,7 +36,7 @@ i64 Program<T>::train(const std::vector<Source>& sources, const Targets<T>& targ
     const TinyAre fast(Tiny::zero);
     OptimizerSettings now = settings;
     find_first();
-    find_next_panels();
+    if (blocks_rows_ < 0) find_next_panels();  // once, before anything is planned
     const auto batch_at = [&](i64 b) {
         const i64 rows = bounds[b + 1] - bounds[b];
         const bool few = rows <= math_.few_rows;

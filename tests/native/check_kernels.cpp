@@ -186,13 +186,15 @@ void check_affine(const Math<T>& math, const Shape& s) {
                             y.row,       s.inputs, s.outputs, act};
         math.affine(op, 0, s.rows, 0, s.outputs, few);
         op.y = &cut.at(0, 0);
-        op.distant = number % 2 == 0;
-        op.read_next = ahead(number);
-        in_two(s.rows, 1, [&](i64 i, i64 i_end) {
-            in_two(s.outputs, unit,
-                   [&](i64 j, i64 j_end) { math.affine(op, i, i_end, j, j_end, few); });
-        });
-        expect(y.same(cut), name("affine in parts", s, number, few));
+        op.read_next = ahead(number + 1);
+        for (const bool distant : {false, true}) {
+            op.distant = distant;
+            in_two(s.rows, 1, [&](i64 i, i64 i_end) {
+                in_two(s.outputs, unit,
+                       [&](i64 j, i64 j_end) { math.affine(op, i, i_end, j, j_end, few); });
+            });
+            expect(y.same(cut), name("affine in parts", s, number, few));
+        }
         if (!few) check_by_depth(math, op, x, y);
         for (i64 i = 0; i < s.rows; ++i) for (i64 j = 0; j < s.outputs; ++j) {
             double sum = b.at(j), size = std::fabs(sum);
