@@ -8,24 +8,10 @@ namespace {
 // a / (sqrt(v) * spread + eps).
 template <class T>
 inline Vector<T> over_root(Vector<T> a, Vector<T> v, T spread, T eps) {
-    const auto exact = [&] { return a / (square_root(v) * spread + eps); };
-    if constexpr (!kEstimates<T>) {
-        return exact();
-    } else {
-        // One step of Newton's way each makes of 14 bits all but the last one, in two thirds of the time.
-        // A root of less than `least` is lost in eps, if that is not smaller than anyone's.
-        constexpr T least = T(1e-34), most = T(1e30), least_eps = T(1e-8);
-        const Vector<T> w = v > splat(least) ? v : splat(least);
-        const Vector<T> inverse = inverse_root_estimate(w), rough = w * inverse;
-        const Vector<T> root = fma(fma(-rough, rough, w), inverse * T(0.5), rough);
-        const Vector<T> y = fma(root, splat(spread), splat(eps));
-        const Vector<T> estimate = inverse_estimate(y);
-        const Vector<T> one_over_y = fma(fma(-y, estimate, splat(T(1))), estimate, estimate);
-        const Vector<T> close = a * one_over_y, quotient = fma(fma(-close, y, a), one_over_y, close);
-        const Vector<T> limit = splat(eps >= least_eps ? most : T(-1));
-        if (__builtin_expect(all_below(v, limit), 1)) return quotient;
-        return v < limit ? quotient : exact();  // each lane by itself: its neighbours change no bit
-    }
+    // What the root of a tiny v lacks is lost in eps, if that is not smaller than anyone's.
+    constexpr T least_eps = T(1e-8);
+    const Vector<T> root = eps >= least_eps ? quick_root(v) : square_root(v);
+    return a / fma(root, splat(spread), splat(eps));
 }
 
 // The new value of one vector of parameters; p, g, first and second belong together. Those `plain` are as
