@@ -136,12 +136,14 @@ void product_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, i64 rest, 
 
 // The columns [column, column_end) of a product whose B operand is packed, `columns` in all, over the
 // parts [first, last) of its depth. finish(j, width) is called when the numbers of a panel are complete,
-// and still near. A narrow one may be one wide panel where `can_be_wide`.
+// and still near. A narrow one may be one wide panel where `can_be_wide`. While a panel of a large B is
+// multiplied, the one behind it is asked for.
 template <class T, bool can_be_wide, class Finish>
 inline void packed_product(i64 row, i64 row_end, i64 depth, i64 first, i64 last, i64 columns, i64 column,
                            i64 column_end, const T* left, i64 left_row, const T* panels, T* out,
                            i64 out_row, bool distant, const Ahead& read_next, Finish&& finish) {
     const bool can_be_thin = pays_thin<T>(depth);
+    const bool large = depth * columns * static_cast<i64>(sizeof(T)) > kMostPanels;
     const i64 steps = steps_of<T>(row_end - row, column_end - column,
                                   depth_cut<T>(depth, last) - depth_cut<T>(depth, first));
     Asking reading(read_next, steps);
@@ -149,9 +151,18 @@ inline void packed_product(i64 row, i64 row_end, i64 depth, i64 first, i64 last,
         const i64 k = depth_cut<T>(depth, part), k_end = depth_cut<T>(depth, part + 1);
         for (i64 j = column, width = 0; j < column_end; j += width) {
             width = panel_width<T>(columns - j, can_be_thin, can_be_wide && j == 0);
+            const i64 next = j + width;
+            Stretch behind{};
+            if (large && next < columns) {
+                const i64 across = panel_width<T>(columns - next, can_be_thin, false);
+                behind = {panels + next * depth + k * across,
+                          (k_end - k) * across * static_cast<i64>(sizeof(T))};
+            }
+            Asking panel({&behind, 1}, steps_of<T>(row_end - row, width, k_end - k));
             product_panel<T>(row, row_end, k, k_end, depth, columns - j, width,
                              can_be_thin && is_thin<T>(columns - j), left, left_row, panels + j * depth,
-                             out + j, out_row, part > first, distant && j == column, reading);
+                             out + j, out_row, part > first, distant && j == column,
+                             behind.bytes > 0 ? panel : reading);
             if (part + 1 == last) finish(j, width);
         }
     }

@@ -40,6 +40,9 @@ enum class OptimizerKind : int { sgd, momentum, nesterov, adagrad, rmsprop, adam
 struct Stretch { const void* from; i64 bytes; };
 struct Ahead { const Stretch* stretches = nullptr; i64 count = 0; };
 
+// Bytes of a W that may all be asked for before its product: beyond, it would push out what is at hand.
+constexpr i64 kMostPanels = i64{1} << 18;
+
 // y = act(x W + b) or, with `scale`, act((x W) * scale + b). `weights` is W as it is stored, (inputs,
 // outputs) dense; `packed` is W in panels (pack_forward). A batch of a few rows reads `weights`, a larger
 // one `packed`.

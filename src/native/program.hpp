@@ -324,6 +324,7 @@ private:
     // The gather and the product that a step begins with, if it does: see program_depth.cpp.
     struct First { const Gather* gather; const Affine* affine; i64 layer, inputs, parts, rows; };
     First first_{nullptr, nullptr, -1, 0, 0, 0};
+    i64 update_bytes_ = 0;  // that the second phase of a step reads and writes
     const Batch* next_ = nullptr;  // the batch after the one at hand, while that is learned from
     i64 result_ = -1;
     double flops_a_row_ = 0;

@@ -12,15 +12,19 @@
 namespace zk {
 namespace {
 
-// Bytes that are asked for at most: beyond, they would push out what is at hand.
-constexpr i64 kMostPanels = i64{1} << 18;
+// Bytes of rows that are asked for at most, as kMostPanels for those of W.
 constexpr i64 kMostRows = i64{1} << 20;
+// Bytes that a thread reads and writes in the second phase of a step, beyond which most of it has left the
+// core's own cache, which has 1 or 2 MB, when the next step comes.
+constexpr i64 kNear = i64{5} << 18;
 
 }  // namespace
 
-// For every product of a step the panels of the one that follows it.
+// For every product of a step the panels of the one that follows it; and what its second phase goes through.
 template <class T>
 void Program<T>::find_next_panels() {
+    const i64 states = 1 + (buffers_.first != nullptr) + (buffers_.second != nullptr);
+    update_bytes_ = (buffers_.size * states + packed_size()) * static_cast<i64>(sizeof(T));
     Stretch* before = nullptr;
     for (Segment& segment : segments_) {
         for (Op& op : segment.ops) {
@@ -65,7 +69,8 @@ void Program<T>::find_next_layers() {
 }
 
 // A block's gradient, meanwhile asking for rows of what the next layer was given and of its gradient, and
-// for the panels where the block will be packed: who read them last has them.
+// for what the block writes after it: parameters and means, if they come from afar, and the panels where it will
+// be packed, for who read them last has them.
 template <class T>
 void Program<T>::weight_gradient(const Block& b, const Batch& batch, bool repack, T* out) const {
     const Layer& l = layers_[static_cast<std::size_t>(b.layer)];
@@ -73,7 +78,8 @@ void Program<T>::weight_gradient(const Block& b, const Batch& batch, bool repack
     const auto own = [&](i64 layer) { return batch.by_depth && layer == first_.layer; };
     AffineGradient<T> op = gradient_of(b, batch);
     const i64 height = b.k_end - b.k, width = b.j_end - b.j;
-    if (batch.threads == 1) return math_.weight_gradient(op, b.k, b.k_end, b.j, b.j_end, out, width);
+    const bool far = update_bytes_ > kNear * batch.threads;
+    if (batch.threads == 1 && !far) return math_.weight_gradient(op, b.k, b.k_end, b.j, b.j_end, out, width);
     std::array<Stretch, 2> read{};
     std::array<Stretch, 24> write{};
     std::size_t reads = 0, writes = 0;
@@ -85,7 +91,10 @@ void Program<T>::weight_gradient(const Block& b, const Batch& batch, bool repack
             for (const Slot* slot : {&x, &dy})
                 read[reads++] = {slot->data + row * slot->row, bytes((row_end - row) * slot->row)};
     }
-    if (repack && !own(b.layer)) {
+    if (far && width == l.outputs)
+        for (const T* state : {buffers_.params, buffers_.first, buffers_.second})
+            if (state != nullptr) write[writes++] = {state + l.weights + b.k * l.outputs, bytes(height * width)};
+    if (repack && (far || !own(b.layer))) {
         if (l.back_panels) {
             const i64 lines = std::min(math_.panel, round_up(l.inputs - b.k, math_.lanes));
             write[writes++] = {l.back_panels.get() + b.k * l.outputs + b.j * lines, bytes(height * width)};
