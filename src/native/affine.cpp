@@ -2,6 +2,7 @@
 #include "activation.hpp"
 #include "ahead.hpp"
 #include "few_rows.hpp"
+#include "lane_sums.hpp"
 #include "tables.hpp"
 #include "tile.hpp"
 
@@ -72,46 +73,48 @@ void packed_panel(i64 row, i64 row_end, i64 k, i64 k_end, const T* left, i64 lef
     });
 }
 
-// The same for a thin panel, whose columns lie `depth` apart.
+// So many rows of a thin panel, whose columns lie `depth` apart, over `count` numbers of it.
+template <class T, int rows, int columns>
+__attribute__((always_inline)) inline void thin_tile(i64 count, i64 depth, const T* left, i64 left_row,
+                                                     const T* panel, T* out, i64 out_row, bool add) {
+    Vector<T> sum[rows][columns] = {};
+    const auto multiply_add = [&](i64 at, auto&& read) __attribute__((always_inline)) {
+        Vector<T> column[columns];
+#pragma GCC unroll 8
+        for (int c = 0; c < columns; ++c) column[c] = read(panel + c * depth + at);
+#pragma GCC unroll 24
+        for (int r = 0; r < rows; ++r) {
+            const Vector<T> one = read(left + r * left_row + at);
+#pragma GCC unroll 8
+            for (int c = 0; c < columns; ++c) sum[r][c] = fma(one, column[c], sum[r][c]);
+        }
+    };
+    i64 at = 0;
+    for (; at + kLanes<T> <= count; at += kLanes<T>)
+        multiply_add(at, [](const T* from) { return load(from); });
+    if (const i64 rest = count - at; rest > 0)
+        multiply_add(at, [rest](const T* from) { return load_part(from, rest); });
+#pragma GCC unroll 24
+    for (int r = 0; r < rows; ++r) {
+        Vector<T> line = sums_of_lanes<T, columns>(sum[r]);
+        if (add) line += load(out + r * out_row);
+        store(out + r * out_row, line);
+    }
+}
+
 template <class T, int columns>
 void thin_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, const T* left, i64 left_row,
                 const T* panel, T* out, i64 out_row, bool add) {
     constexpr int most = kTileRows * kTileVectors / columns;
-    const i64 whole = k + (k_end - k) / kLanes<T> * kLanes<T>;
-    const auto tile = [&]<int rows>(i64 i) {
-        Vector<T> sum[rows][columns] = {};
-        const auto multiply_add = [&](i64 at, auto&& read) {
-            Vector<T> column[columns];
-#pragma GCC unroll 8
-            for (int c = 0; c < columns; ++c) column[c] = read(panel + c * depth + at);
-#pragma GCC unroll 24
-            for (int r = 0; r < rows; ++r) {
-                const Vector<T> one = read(left + (i + r) * left_row + at);
-#pragma GCC unroll 8
-                for (int c = 0; c < columns; ++c) sum[r][c] = fma(one, column[c], sum[r][c]);
-            }
-        };
-        for (i64 at = k; at < whole; at += kLanes<T>)
-            multiply_add(at, [](const T* from) { return load(from); });
-        if (whole < k_end)
-            multiply_add(whole, [&](const T* from) { return load_part(from, k_end - whole); });
-#pragma GCC unroll 24
-        for (int r = 0; r < rows; ++r) {
-            T* const to = out + (i + r) * out_row;
-            Vector<T> line{};
-#pragma GCC unroll 8
-            for (int c = 0; c < columns; ++c) {
-                const T total = sum_lanes<T>(sum[r][c]);
-                line[c] = add ? to[c] + total : total;
-            }
-            store(to, line);
-        }
-    };
-    for (i64 i = row; i < row_end;) {
-        const i64 take = row_end - i < most ? row_end - i : most;
-        with_rows<most>(static_cast<int>(take), [&]<int rows>() { tile.template operator()<rows>(i); });
-        i += take;
-    }
+    const T* from = left + row * left_row + k;
+    T* to = out + row * out_row;
+    i64 rest = row_end - row;
+    for (; rest >= most; rest -= most, from += most * left_row, to += most * out_row)
+        thin_tile<T, most, columns>(k_end - k, depth, from, left_row, panel + k, to, out_row, add);
+    if (rest > 0)
+        with_rows<most - 1>(static_cast<int>(rest), [&]<int rows>() {
+            thin_tile<T, rows, columns>(k_end - k, depth, from, left_row, panel + k, to, out_row, add);
+        });
 }
 
 // The depth [k, k_end) of one panel, the columns from j on: as thin as it is, as in pack.cpp.

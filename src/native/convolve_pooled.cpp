@@ -3,6 +3,7 @@
 // each lane picks its own pixel among four.
 #include "activation.hpp"
 #include "filter_sums.hpp"
+#include "lane_sums.hpp"
 #include "tables.hpp"
 
 namespace zk::ZK_ISA {

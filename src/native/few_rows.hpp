@@ -2,7 +2,7 @@
 // Compiled once per instruction set; include it only from such files.
 #pragma once
 
-#include "simd.hpp"
+#include "lane_sums.hpp"
 
 namespace zk::ZK_ISA {
 

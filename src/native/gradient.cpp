@@ -153,14 +153,24 @@ void weight_gradient(const AffineGradient<T>& op, i64 row, i64 row_end, i64 colu
     }
 }
 
+// Vectors of db side by side: alone, each sum waits for the one before it.
+constexpr int kBiasVectors = 8;
+
 template <class T>
 void bias_gradient(const AffineGradient<T>& op, T* out) {
-    for (i64 j = 0; j < op.outputs; j += kLanes<T>) {
-        Vector<T> sum{};
-        for (i64 i = 0; i < op.rows; ++i) sum += load(op.dy + i * op.dy_row + j);
-        const i64 left = op.outputs - j;
-        store_part(out + j, sum, left < kLanes<T> ? left : kLanes<T>);
-    }
+    const i64 vectors = (op.outputs + kLanes<T> - 1) / kLanes<T>;
+    for_pieces<kBiasVectors>(0, vectors, [&]<int count>(i64 first) {
+        Vector<T> sum[count] = {};
+        const T* dy = op.dy + first * kLanes<T>;
+        for (i64 i = 0; i < op.rows; ++i, dy += op.dy_row)
+#pragma GCC unroll 8
+            for (int v = 0; v < count; ++v) sum[v] += load(dy + v * kLanes<T>);
+#pragma GCC unroll 8
+        for (int v = 0; v < count; ++v) {
+            const i64 j = (first + v) * kLanes<T>, left = op.outputs - j;
+            store_part(out + j, sum[v], left < kLanes<T> ? left : kLanes<T>);
+        }
+    });
 }
 
 template <class T>

@@ -247,41 +247,4 @@ inline Vector<float> pick(const float* four, Vector<float> which) {
 }
 #endif
 
-// The sum of a vector's lanes, in the same order on every call.
-#if defined(__AVX__)
-inline float sum_lanes_of(__m128 v) {
-    const __m128 pairs = _mm_add_ps(v, _mm_movehl_ps(v, v));
-    return _mm_cvtss_f32(_mm_add_ss(pairs, _mm_shuffle_ps(pairs, pairs, 1)));
-}
-inline double sum_lanes_of(__m128d v) { return _mm_cvtsd_f64(_mm_add_sd(v, _mm_unpackhi_pd(v, v))); }
-inline float sum_lanes_of(__m256 v) {
-    return sum_lanes_of(_mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1)));
-}
-inline double sum_lanes_of(__m256d v) {
-    return sum_lanes_of(_mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1)));
-}
-#if defined(__AVX512F__)
-inline float sum_lanes_of(__m512 v) {
-    return sum_lanes_of(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)));
-}
-inline double sum_lanes_of(__m512d v) {
-    return sum_lanes_of(_mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd(v, 1)));
-}
-#endif
-template <class T>
-inline T sum_lanes(Vector<T> v) {
-    return sum_lanes_of(v);
-}
-#else
-// They are taken from a copy, for a vector whose lanes are asked for one by one may never be in a register.
-template <class T>
-inline T sum_lanes(Vector<T> v) {
-    T lanes[kLanes<T>];
-    store(lanes, v);
-    T total = lanes[0];
-    for (int i = 1; i < kLanes<T>; ++i) total += lanes[i];
-    return total;
-}
-#endif
-
 }  // namespace zk::ZK_ISA

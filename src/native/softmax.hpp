@@ -2,6 +2,7 @@
 // Compiled once per instruction set; include it only from such files.
 #pragma once
 
+#include "lane_sums.hpp"
 #include "vecmath.hpp"
 
 namespace zk::ZK_ISA {
