@@ -101,9 +101,12 @@ void Program<T>::plan_blocks(i64 rows) {
         const auto cut = [&](i64 part) { return part == parts ? l.inputs : math_.depth_cut(l.inputs, part); };
         for (i64 j = 0; j < l.outputs; j += kBlockColumns)
             for (i64 part = 0; part < parts; ++part)
-                for (i64 k = cut(part); k < cut(part + 1); k += height)
-                    blocks_.push_back({id, k, std::min(cut(part + 1), k + height), j,
-                                       std::min(l.outputs, j + kBlockColumns), part});
+                for (i64 k = cut(part), k_end = k; k < cut(part + 1); k = k_end) {
+                    // A few rows that are left go with the last block: alone, they fill no tile.
+                    const i64 left = cut(part + 1) - k;
+                    k_end = left < height + height / 2 ? k + left : k + height;
+                    blocks_.push_back({id, k, k_end, j, std::min(l.outputs, j + kBlockColumns), part});
+                }
         blocks_.push_back({id, 0, 0, 0, 0, 0});
     }
 }

@@ -1,4 +1,4 @@
-// exp, sigmoid and tanh on vectors, within a few units in the last place; NaN comes through.
+// exp, ln, sigmoid and tanh on vectors, within a few units in the last place; NaN comes through.
 // Compiled once per instruction set; include it only from such files.
 #pragma once
 
@@ -89,6 +89,24 @@ inline Vector<T> hyperbolic_tangent(Vector<T> x) {
     const Vector<T> y = -m / (T(2) + m);
     const Vector<T> signed_y = x < T(0) ? -y : y;
     return x == x ? signed_y : x;
+}
+
+// ln(x) of positive numbers: x = 2**power * m with m around 1, and ln(m) = 2 artanh((m - 1) / (m + 1)).
+inline Vector<double> logarithm(Vector<double> x) {
+    constexpr std::int64_t kRootOfHalf = 0x3fe6a09e667f3bcd;
+    constexpr int kMantissa = ExpConstants<double>::kMantissa;
+    Bits<double> bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    const Bits<double> power = (bits - kRootOfHalf) >> kMantissa;
+    bits -= power << kMantissa;
+    Vector<double> m;
+    std::memcpy(&m, &bits, sizeof m);
+    const Vector<double> s = (m - 1.0) / (m + 1.0), z = s * s;
+    Vector<double> p = splat(1.0 / 23);  // |s| is at most 0.172: what follows is lost
+    for (int n = 21; n >= 3; n -= 2) p = fma(p, z, splat(1.0 / n));
+    const Vector<double> y = fma(__builtin_convertvector(power, Vector<double>), splat(0.6931471805599453),
+                                 fma(s * 2.0 * z, p, s * 2.0));
+    return x == x ? y : x;
 }
 
 }  // namespace zk::ZK_ISA
