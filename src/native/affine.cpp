@@ -154,12 +154,14 @@ inline void packed_product(i64 row, i64 row_end, i64 depth, i64 first, i64 last,
         const i64 k = depth_cut<T>(depth, part), k_end = depth_cut<T>(depth, part + 1);
         for (i64 j = column, width = 0; j < column_end; j += width) {
             width = panel_width<T>(columns - j, can_be_thin, can_be_wide && j == 0);
-            const i64 next = j + width;
+            const bool ends = j + width >= column_end, more = ends && part + 1 < last;
+            const i64 next = more ? column : j + width, of = more ? part + 1 : ends ? first : part;
             Stretch behind{};
             if (large && next < columns) {
-                const i64 across = panel_width<T>(columns - next, can_be_thin, false);
-                behind = {panels + next * depth + k * across,
-                          (k_end - k) * across * static_cast<i64>(sizeof(T))};
+                const i64 across = panel_width<T>(columns - next, can_be_thin, can_be_wide && next == 0);
+                const i64 from = depth_cut<T>(depth, of), to = depth_cut<T>(depth, of + 1);
+                behind = {panels + next * depth + from * across,
+                          (to - from) * across * static_cast<i64>(sizeof(T))};
             }
             Asking panel({&behind, 1}, steps_of<T>(row_end - row, width, k_end - k));
             product_panel<T>(row, row_end, k, k_end, depth, columns - j, width,
