@@ -29,27 +29,32 @@ inline void drop(const DropoutRows<T>& op, i64 row, i64 j, i64 count, const std:
     }
 }
 
+template <class T, bool keep, int rows>
+inline void drop_rows(const DropoutRows<T>& op, const Philox& random, i64 i) {
+    constexpr i64 most = kGroups * kGroup;
+    alignas(64) std::uint32_t upper[rows * most], lower[most];
+    for (i64 j = 0; j < op.columns; j += most) {
+        const i64 count = op.columns - j < most ? op.columns - j : most;
+        const auto block = static_cast<std::uint32_t>(j / 8);
+        const i64 apart = count > kGroup ? most : kGroup;
+        if (count > kGroup) random.draw<rows, kGroups>(static_cast<std::uint64_t>(i), block, upper);
+        else random.draw<rows, 1>(static_cast<std::uint64_t>(i), block, upper);
+        for (int r = 0; r < rows; ++r) {
+            const std::uint32_t* const halves = upper + r * apart;
+            // Where a number is as large as the least that stays, the lower bits decide.
+            const bool tied = any_equal(halves, count, op.least >> 16);
+            if (tied) random.draw<1, kGroups>(static_cast<std::uint64_t>(i + r), block + kLower, lower);
+            drop<T, keep>(op, i + r, j, count, halves, tied ? lower : nullptr);
+        }
+    }
+}
+
 template <class T, bool keep>
 void dropout_rows(const DropoutRows<T>& op, i64 row, i64 row_end) {
     const Philox random(op.seed, op.pass);
-    constexpr i64 most = kGroups * kGroup;
-    alignas(64) std::uint32_t upper[most], lower[most];
-    for (i64 i = row; i < row_end; ++i) {
-        const auto sample = static_cast<std::uint64_t>(i);
-        for (i64 j = 0; j < op.columns; j += most) {
-            const i64 count = op.columns - j < most ? op.columns - j : most;
-            const auto block = static_cast<std::uint32_t>(j / 8);
-            const auto draw = [&](std::uint32_t first, std::uint32_t* to) {
-                if (count > kGroup) random.draw<kGroups>(sample, first, to);
-                else random.draw<1>(sample, first, to);
-            };
-            draw(block, upper);
-            // Where a number is as large as the least that stays, the lower bits decide.
-            const bool tied = any_equal(upper, count, op.least >> 16);
-            if (tied) draw(block + kLower, lower);
-            drop<T, keep>(op, i, j, count, upper, tied ? lower : nullptr);
-        }
-    }
+    i64 i = row;
+    for (; i + kSamples <= row_end; i += kSamples) drop_rows<T, keep, kSamples>(op, random, i);
+    for (; i < row_end; ++i) drop_rows<T, keep, 1>(op, random, i);
 }
 
 template <class T>

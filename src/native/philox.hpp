@@ -13,8 +13,10 @@ typedef std::uint32_t Halves __attribute__((vector_size(kVectorBytes / 2)));
 constexpr int kWords = kVectorBytes / 8;
 constexpr int kBlocks = 8;             // side by side
 constexpr int kGroup = 8 * kBlocks;    // halves of their words
-// Groups at once: a round waits for its products, so two vectors of blocks take hardly longer than one.
+// Groups of a sample at once, and samples: a round waits for its products, so several vectors of blocks take
+// hardly longer than one.
 constexpr int kGroups = kVectorBytes == 64 ? 2 : 1;
+constexpr int kSamples = kVectorBytes == 64 ? 2 : 1;
 constexpr int kRounds = 10;
 
 // The product of the low halves; what stands in the high ones is not read.
@@ -47,14 +49,14 @@ public:
 
     // The halves of the words of blocks block .. block + 7 of a sample, in the order of
     // layers/dropout.py: of all first words the upper ones, then the lower ones, ... And behind them those of
-    // the next eight blocks, if they are drawn too.
-    template <int groups>
+    // the next eight blocks, if they are drawn too; and then those of the next sample.
+    template <int samples, int groups>
     void draw(std::uint64_t sample, std::uint32_t block, std::uint32_t* to) const {
-        constexpr int each = kBlocks / kWords, parts = groups * each;
+        constexpr int each = kBlocks / kWords, of_sample = groups * each, parts = samples * of_sample;
         Words x[4][parts];  // the four words of each block
         for (int p = 0; p < parts; ++p) {
-            x[0][p] = lanes_ + (block + static_cast<std::uint32_t>(p * kWords));
-            x[1][p] = Words{} + sample;
+            x[0][p] = lanes_ + (block + static_cast<std::uint32_t>(p % of_sample * kWords));
+            x[1][p] = Words{} + (sample + static_cast<std::uint64_t>(p / of_sample));
             x[2][p] = Words{} + (pass_ & 0xffffffffu);
             x[3][p] = Words{} + (pass_ >> 32);
         }
@@ -70,7 +72,7 @@ public:
             }
         }
         constexpr int step = 2;  // vectors of 64-bit lanes that make one of 32-bit lanes
-        for (int g = 0; g < groups; ++g)
+        for (int g = 0; g < samples * groups; ++g)
             for (int i = 0; i < 4 * each; i += step)
                 put(to + g * kGroup, i * kWords, x[i / each][g * each + i % each],
                     x[(i + 1) / each][g * each + (i + 1) % each]);
