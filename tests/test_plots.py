@@ -78,6 +78,15 @@ def test_a_partial_epoch_stands_where_its_steps_end() -> None:
     assert plot_history(history).axes[1].lines[0].get_xdata().tolist() == [1, 2, 2.5]
 
 
+def test_the_mean_ends_where_it_is_one_of_all_its_steps() -> None:
+    history = History([*np.linspace(2.0, 1.0, 199), 9.0])
+    pale, mean = plot_history(history).axes[0].lines
+    assert mean.get_label() == "mean of 5 steps"
+    assert pale.get_xdata()[-1] == 200
+    assert mean.get_xdata()[-1] == 198
+    np.testing.assert_allclose(mean.get_ydata()[-1], np.mean(history.loss[-5:]))
+
+
 def test_without_accuracies_there_is_one_panel() -> None:
     assert len(plot_history(History([3.0, 2.0, 1.0])).axes) == 1
     assert len(plot_history(History([3.0])).axes) == 1

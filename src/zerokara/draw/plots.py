@@ -87,11 +87,12 @@ def _draw_loss(axes: Axes, history: History) -> None:
     steps = np.arange(1, len(loss) + 1)
     width = max(len(loss) // 50, 1) // 2 * 2 + 1  # odd, to have a middle
     marker = "." if len(loss) == 1 else None
+    # A mean of fewer and fewer steps would fray the end, where readers look first.
+    mean = smoothed(loss, width)[: len(loss) - width // 2]
     if width > 1:
         axes.plot(steps, loss, color=_PALE, linewidth=0.8, label="each batch")
-        axes.plot(
-            steps, smoothed(loss, width), color=_LOSS, linewidth=1.8, label=f"mean of {width} steps"
-        )
+        label = f"mean of {width} steps"
+        axes.plot(steps[: len(mean)], mean, color=_LOSS, linewidth=1.8, label=label)
     else:
         axes.plot(steps, loss, color=_LOSS, linewidth=1.4, marker=marker, label="each batch")
     kept_out = np.asarray(history.validation_loss, np.float64)
@@ -100,7 +101,7 @@ def _draw_loss(axes: Axes, history: History) -> None:
     if width > 1 or len(kept_out):
         axes.legend(frameon=False)
     # Losses of one sign start at 0; a span of a thousand and more can only be read as powers.
-    main = np.concatenate([smoothed(loss, width), kept_out])
+    main = np.concatenate([mean, kept_out])
     least = min(loss.min(), main.min())
     if least > 0 and main.max() > 1000 * main.min():
         axes.set_yscale("log")
