@@ -105,16 +105,10 @@ __attribute__((always_inline)) inline void thin_tile(i64 count, i64 depth, const
 template <class T, int columns>
 void thin_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, const T* left, i64 left_row,
                 const T* panel, T* out, i64 out_row, bool add) {
-    constexpr int most = kTileRows * kTileVectors / columns;
-    const T* from = left + row * left_row + k;
-    T* to = out + row * out_row;
-    i64 rest = row_end - row;
-    for (; rest >= most; rest -= most, from += most * left_row, to += most * out_row)
-        thin_tile<T, most, columns>(k_end - k, depth, from, left_row, panel + k, to, out_row, add);
-    if (rest > 0)
-        with_rows<most - 1>(static_cast<int>(rest), [&]<int rows>() {
-            thin_tile<T, rows, columns>(k_end - k, depth, from, left_row, panel + k, to, out_row, add);
-        });
+    for_pieces<kTileRows * kTileVectors / columns>(row, row_end, [&]<int rows>(i64 i) {
+        thin_tile<T, rows, columns>(k_end - k, depth, left + i * left_row + k, left_row, panel + k,
+                                    out + i * out_row, out_row, add);
+    });
 }
 
 // The depth [k, k_end) of one panel, the columns from j on: as thin as it is, as in pack.cpp.
@@ -163,11 +157,11 @@ inline void packed_product(i64 row, i64 row_end, i64 depth, i64 first, i64 last,
                 behind = {panels + next * depth + from * across,
                           (to - from) * across * static_cast<i64>(sizeof(T))};
             }
-            Asking panel({&behind, 1}, steps_of<T>(row_end - row, width, k_end - k));
+            Asking panel({&behind, behind.bytes > 0}, steps_of<T>(row_end - row, width, k_end - k));
             product_panel<T>(row, row_end, k, k_end, depth, columns - j, width,
                              can_be_thin && is_thin<T>(columns - j), left, left_row, panels + j * depth,
                              out + j, out_row, part > first, distant && j == column,
-                             behind.bytes > 0 ? panel : reading);
+                             panel.done() ? reading : panel);
             if (part + 1 == last) finish(j, width);
         }
     }

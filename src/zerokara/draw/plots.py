@@ -82,13 +82,17 @@ def smoothed(values: Array, width: int) -> Array:
     return mean
 
 
+def full_means(values: Array, width: int) -> Array:
+    """The same up to the last mean of `width` values: those of fewer would fray a curve's end."""
+    return smoothed(values, width)[: len(values) - width // 2]
+
+
 def _draw_loss(axes: Axes, history: History) -> None:
     loss = np.asarray(history.loss, np.float64)
     steps = np.arange(1, len(loss) + 1)
     width = max(len(loss) // 50, 1) // 2 * 2 + 1  # odd, to have a middle
     marker = "." if len(loss) == 1 else None
-    # A mean of fewer and fewer steps would fray the end, where readers look first.
-    mean = smoothed(loss, width)[: len(loss) - width // 2]
+    mean = full_means(loss, width)
     if width > 1:
         axes.plot(steps, loss, color=_PALE, linewidth=0.8, label="each batch")
         label = f"mean of {width} steps"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zerokara.draw.plots import smoothed
+from zerokara.draw.plots import full_means
 from zerokara.figures.style import STROKES, curve, dress
 
 if TYPE_CHECKING:
@@ -15,16 +15,12 @@ if TYPE_CHECKING:
 
 
 def loss_curves(axes: Axes, losses: Mapping[str, Sequence[float]], title: str) -> None:
-    """The losses of up to four trainings by step, each smoothed over about a fortieth of it.
-
-    A curve ends where the last full mean stands: means of fewer batches would fray its end.
-    """
+    """The losses of up to four trainings by step, each smoothed over about a fortieth of it."""
     width = 1
     for (name, values), stroke in zip(losses.items(), STROKES, strict=False):
         width = max(len(values) // 40, 1) // 2 * 2 + 1
-        whole = len(values) - width // 2
-        mean = smoothed(np.asarray(values, np.float64), width)[:whole]
-        curve(axes, np.arange(1, whole + 1), mean, stroke, name, 12)
+        mean = full_means(np.asarray(values, np.float64), width)
+        curve(axes, np.arange(1, len(mean) + 1), mean, stroke, name, 12)
     _powers(axes)
     axes.legend(frameon=False, fontsize=9, handlelength=3.2)
     mean_of = f"loss, mean of {width} batches" if width > 1 else "loss of each batch"
