@@ -75,7 +75,7 @@ inline Vector<T> value(Vector<T> x, Vector<T> p) {
     if constexpr (curve == Curve::silu) return x * sigmoid<T>(x);
     if constexpr (curve == Curve::softplus) {
         const Vector<T> y = (x > zero ? x : zero) +
-                            log_one_more<T>(exponential<T>(x > zero ? -x : x));
+                            log_one_more<T>(exponential<T>(minus_size<T>(x)));
         return x == x ? y : x;
     }
     Vector<T> slope;

@@ -184,9 +184,10 @@ struct Math {
     void (*weight_gradient)(const AffineGradient<T>&, i64 row, i64 row_end, i64 column,
                             i64 column_end, T* out, i64 out_row);
     void (*bias_gradient)(const AffineGradient<T>&, T* out);
-    // A part of W into panels; `column` and, for W^T, `row` are multiples of `panel`.
+    // A part of W into panels; `column` and, for W^T, `row` are multiples of `panel`. With `changed_only`, lines
+    // that hold these numbers already are not written: other cores may have them too.
     void (*pack_forward)(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_end,
-                         i64 column, i64 column_end, T* to);
+                         i64 column, i64 column_end, T* to, bool changed_only);
     void (*pack_backward)(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_end,
                           i64 column, i64 column_end, T* to);
 

@@ -75,7 +75,7 @@ void sigmoid_loss_row(const LossRows<T>& op, i64 i) {
     each_part<T>(op.classes, [&](i64 j, i64 count) {
         const Vector<T> s = load_part(x + j, count);
         store_part(dx + j, (sigmoid<T>(s) - load_part(t + j, count)) * op.scale, count);
-        const Vector<T> e = exponential<T>(s < T(0) ? s : -s);
+        const Vector<T> e = exponential<T>(minus_size<T>(s));
         for (i64 l = 0; l < count; ++l) {
             const double score = static_cast<double>(s[l]);
             const double above = score < 0 ? 0 : score;

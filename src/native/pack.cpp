@@ -12,12 +12,22 @@ inline i64 at_most_lanes(i64 count) {
     return count < 0 ? 0 : (count < kLanes<T> ? count : kLanes<T>);
 }
 
+// Bytes of W that are asked for ahead where only changes are written: what is compared at every call has left the
+// cache since the call before.
+constexpr i64 kCompareAhead = 4096;
+
+// Writes a vector; with `changed_only`, if another is there.
+template <class T>
+inline void put(T* to, Vector<T> v, bool changed_only) {
+    if (!changed_only || !same_bits<T>(load(to), v)) store(to, v);
+}
+
 // Panels of W: panel p holds the columns [p * kPanel, ...), row after row. The last columns may be a
 // single vector's panel, and what it holds beyond W is 0; a thin one, which holds column after column;
 // or the one and then the other. A narrow W is one wide panel, with a thin one behind it or none.
 template <class T>
 void pack_forward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_end, i64 column,
-                  i64 column_end, T* to) {
+                  i64 column_end, T* to, bool changed_only) {
     const bool can_be_thin = pays_thin<T>(inputs);
     for (i64 j = column, width = 0; j < column_end; j += width) {
         const i64 rest = outputs - j;
@@ -25,16 +35,25 @@ void pack_forward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_en
         T* panel = to + j * inputs;
         if (can_be_thin && is_thin<T>(rest)) {
             for (i64 k = row; k < row_end; ++k)
-                for (i64 c = 0; c < rest; ++c) panel[c * inputs + k] = weights[k * outputs + j + c];
+                for (i64 c = 0; c < rest; ++c) {
+                    T& packed = panel[c * inputs + k];
+                    const T& number = weights[k * outputs + j + c];
+                    if (!changed_only || std::memcmp(&packed, &number, sizeof number) != 0) packed = number;
+                }
             continue;
         }
         for (i64 k = row; k < row_end; ++k) {
             const T* from = weights + k * outputs + j;
+            if (changed_only) {
+                const char* const ahead = reinterpret_cast<const char*>(from) + kCompareAhead;
+                for (i64 at = 0; at < width * static_cast<i64>(sizeof(T)); at += 64) __builtin_prefetch(ahead + at, 0, 2);
+            }
             for (i64 v = 0; v < width; v += kLanes<T>) {
                 const i64 count = rest - v;
-                store(panel + k * width + v, count >= kLanes<T> ? load(from + v)
-                                             : count > 0        ? load_part(from + v, count)
-                                                                : Vector<T>{});
+                const Vector<T> line = count >= kLanes<T> ? load(from + v)
+                                       : count > 0        ? load_part(from + v, count)
+                                                          : Vector<T>{};
+                put(panel + k * width + v, line, changed_only);
             }
         }
     }

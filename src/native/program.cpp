@@ -49,7 +49,7 @@ i64 Program<T>::train(const std::vector<Source>& sources, const Targets<T>& targ
     if (batches > 0) next = batch_at(0);
     for (i64 b = 0; b < batches; ++b) {
         batch = next;
-        if (!packed) pack(batch.threads, batch.few);
+        if (!packed) pack(batch.threads, batch.few, false);
         next_noise();
         run_segments(batch, callback);
         losses[b] = mean_loss(batch.rows);
@@ -72,17 +72,13 @@ void Program<T>::predict(const std::vector<Source>& sources, i64 rows, T* out,
     const TinyAre fast(Tiny::zero);
     const bool few = rows <= math_.few_rows;
     const int threads = threads_for(flops_a_row_ * static_cast<double>(rows));
-    pack(threads, few);
+    pack(threads, few, true);
     fold_norms();
-    const Slot result = slots_.at(static_cast<std::size_t>(result_));
     for (i64 first = 0; first < rows; first += max_rows_) {
         const i64 count = std::min(max_rows_, rows - first);
-        const Batch batch{&sources, nullptr, nullptr, first, count, threads, few};
+        const Batch batch{&sources, nullptr, nullptr, first, count, threads, few, false, out};
         point_slots(batch);
         run_segments(batch, callback);
-        for (i64 r = 0; r < count; ++r)
-            std::copy_n(result.data + r * result.row, result.columns,
-                        out + (first + r) * result.columns);
     }
 }
 

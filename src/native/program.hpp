@@ -84,7 +84,7 @@ public:
 
     void gradient(i64 layer, i64 dout);       // the layer's gradients, and its update
     void update_range(i64 offset, i64 count); // parameters whose gradients a callback filled
-    void result(i64 slot);                    // what `predict` gives
+    void result(i64 slot);                    // what `predict` gives; nothing comes after it
 
     // Runs one step for each batch indices[bounds[i]:bounds[i + 1]] and writes its mean loss. Ends
     // early, before the update, at a loss that is not finite. Returns how many losses it wrote.
@@ -158,6 +158,7 @@ private:
         double parameter;
     };
     struct Loss { LossKind kind; i64 scores, gradient; };
+    struct Give { i64 from; };
     struct Call { i64 id; };
     struct Dropout { i64 x, out, noise; double ratio, factor; std::uint64_t* state; std::uint64_t seed, pass; };
     struct Norm {
@@ -186,7 +187,7 @@ private:
     struct CorrelateBack { i64 conv, dout, dx, output; Activation act; };
     struct FilterGradient { i64 conv, dout, winner, output; Activation act; };
     struct PoolBack { PoolShape shape; i64 dout, dx, winner, output; Activation act; };
-    using Op = std::variant<Gather, Affine, AffineBack, Entrywise, Loss, Call, Dropout, ToImage,
+    using Op = std::variant<Gather, Affine, AffineBack, Entrywise, Loss, Give, Call, Dropout, ToImage,
                             FromImage, Correlate, CorrelateBack, FilterGradient, Pool, PoolBack,
                             SumColumns, Normalize, NormalizeBack, Rescale>;
     // Calls that run together, for chunks of rows or sample by sample.
@@ -216,6 +217,7 @@ private:
         int threads;
         bool few;
         bool by_depth = false;  // its first product is cut so
+        T* out = nullptr;       // of inference: all rows of the result
     };
 
     void add_op(Op op);
@@ -286,8 +288,8 @@ private:
     void weight_gradient(const Block& block, const Batch& batch, bool repack, T* out) const;
     struct PartX { T* data; i64 row; };
     PartX part_x(i64 part) const;
-    void pack(int threads, bool few);
-    void pack_block(const Block& block);
+    void pack(int threads, bool few, bool changed_only);
+    void pack_block(const Block& block, bool changed_only);
     void update(const Batch& batch, const OptimizerSettings& settings, bool repack);
     void update_block(const Block& block, const Batch& batch, const Update<T>& step, bool repack);
     void write_gradients(const Batch& batch);
@@ -326,7 +328,6 @@ private:
     First first_{nullptr, nullptr, -1, 0, 0, 0};
     i64 update_bytes_ = 0;  // that the second phase of a step reads and writes
     const Batch* next_ = nullptr;  // the batch after the one at hand, while that is learned from
-    i64 result_ = -1;
     double flops_a_row_ = 0;
 };
 

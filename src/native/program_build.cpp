@@ -95,7 +95,12 @@ template <class T>
 void Program<T>::update_range(i64 offset, i64 count) { ranges_.push_back({offset, count}); }
 
 template <class T>
-void Program<T>::result(i64 slot) { result_ = slot; }
+void Program<T>::result(i64 slot) {
+    const bool open = !segments_.empty() && segments_.back().kind == Kind::rows &&
+                      !std::holds_alternative<Call>(segments_.back().ops.back());
+    if (!open) segment(Kind::rows);
+    add_op(Give{slot});
+}
 
 template <class T>
 i64 Program<T>::packed_size() const {

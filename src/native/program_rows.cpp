@@ -69,7 +69,10 @@ void Program<T>::run_rows(const Segment& segment, const Batch& batch) {
     const i64 chunk = std::max((batch.rows - 1) / (rounds * turns) + 1, math_.tile_rows);
     // Where columns are summed, no chunk may cut the rows that are summed together.
     const bool sums = std::holds_alternative<SumColumns>(segment.ops.back());
-    const i64 unit = sums ? kSumRows : chunk, units = (batch.rows - 1) / unit + 1;
+    // Rows of whole tiles, of any panel's, where that makes no chunk much larger than another.
+    const i64 tiles = 2 * math_.tile_rows;
+    const i64 unit = sums ? kSumRows : chunk >= 3 * tiles ? tiles : chunk;
+    const i64 units = (batch.rows - 1) / unit + 1;
     const i64 chunks = std::min(units, (batch.rows - 1) / chunk + 1);
     bool by_depth = batch.by_depth && &segment == &segments_.front();
     if (by_depth) run_by_depth(batch);
@@ -239,6 +242,10 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
         }
     } else if (const Dropout* d = std::get_if<Dropout>(&op)) {
         run_dropout(*d, row, row_end);
+    } else if (const Give* give = std::get_if<Give>(&op)) {
+        const Slot& from = at(give->from);
+        for (i64 r = row; batch.out != nullptr && r < row_end; ++r)
+            std::copy_n(from.sample(r), from.columns, batch.out + (batch.first + r) * from.columns);
     } else if (const Loss* loss = std::get_if<Loss>(&op)) {
         const Targets<T>& t = *batch.targets;
         const LossRows<T> call{loss->kind,

@@ -44,11 +44,11 @@ Update<T> step_of(const OptimizerSettings& settings, i64 step) {
 }  // namespace
 
 template <class T>
-void Program<T>::pack_block(const Block& b) {
+void Program<T>::pack_block(const Block& b, bool changed_only) {
     Layer& l = layers_[static_cast<std::size_t>(b.layer)];
     const T* weights = buffers_.params + l.weights;
     math_.pack_forward(weights, l.inputs, l.outputs, b.k, b.k_end, b.j, b.j_end,
-                       l.forward_panels.get());
+                       l.forward_panels.get(), changed_only);
     if (l.back_panels)
         math_.pack_backward(weights, l.inputs, l.outputs, b.k, b.k_end, b.j, b.j_end,
                             l.back_panels.get());
@@ -70,7 +70,7 @@ void Program<T>::for_tasks(int threads, OnFilters on_filters, OnBlock on_block, 
 }
 
 template <class T>
-void Program<T>::pack(int threads, bool few) {
+void Program<T>::pack(int threads, bool few, bool changed_only) {
     // Convolutions read packed filters however few the rows are; affine layers do not.
     if (few) {
         const auto changed = [&](i64 i, int) { pack_changed(filters_[static_cast<std::size_t>(i)]); };
@@ -79,7 +79,7 @@ void Program<T>::pack(int threads, bool few) {
     if (blocks_rows_ < 0) plan_blocks(1);
     for_tasks(
         threads, [&](Filters& filters) { pack_filters(filters); },
-        [&](const Block& block) { if (block.k < block.k_end) pack_block(block); }, [](const Range&) {});
+        [&](const Block& block) { if (block.k < block.k_end) pack_block(block, changed_only); }, [](const Range&) {});
 }
 
 // Cuts every layer's parameters into blocks. Where the cuts lie changes no bit of the result.
@@ -197,7 +197,7 @@ void Program<T>::update_block(const Block& b, const Batch& batch, const Update<T
         for (i64 k = 0; k < b.k_end - b.k; ++k)
             apply(step, start + k * l.outputs, out + k * width, width);
     }
-    if (repack) pack_block(b);
+    if (repack) pack_block(b, false);
 }
 
 template <class T>
@@ -249,7 +249,7 @@ void Program<T>::update(const Batch& batch, const OptimizerSettings& settings, b
             apply(step, start, buffers_.grads + start,
                   std::min(kRangeNumbers, buffers_.size - start));
         });
-        if (repack) pack(batch.threads, false);
+        if (repack) pack(batch.threads, false, false);
         return;
     }
     for_tasks(
@@ -258,10 +258,10 @@ void Program<T>::update(const Batch& batch, const OptimizerSettings& settings, b
         [&](const Range& range) { apply(step, range.offset, buffers_.grads + range.offset, range.count); });
 }
 
-template void Program<float>::pack(int, bool);
+template void Program<float>::pack(int, bool, bool);
 template void Program<float>::apply(const Update<float>&, i64, const float*, i64);
 template void Program<float>::update(const Batch&, const OptimizerSettings&, bool);
-template void Program<double>::pack(int, bool);
+template void Program<double>::pack(int, bool, bool);
 template void Program<double>::apply(const Update<double>&, i64, const double*, i64);
 template void Program<double>::update(const Batch&, const OptimizerSettings&, bool);
 

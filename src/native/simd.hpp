@@ -115,6 +115,18 @@ inline void store_part(T* to, Vector<T> v, i64 count) {
     std::memcpy(to, &v, static_cast<std::size_t>(count) * sizeof(T));
 }
 
+// Whether two vectors are the same, bit by bit.
+template <class T>
+inline bool same_bits(Vector<T> a, Vector<T> b) {
+#if defined(__AVX512F__)
+    return _mm512_cmpneq_epi64_mask((__m512i)a, (__m512i)b) == 0;
+#elif defined(__AVX2__)
+    return _mm256_movemask_epi8(_mm256_cmpeq_epi64((__m256i)a, (__m256i)b)) == -1;
+#else
+    return std::memcmp(&a, &b, sizeof a) == 0;
+#endif
+}
+
 // a * b + c, rounded once where the machine can.
 inline Vector<float> fma(Vector<float> a, Vector<float> b, Vector<float> c) {
 #if defined(__AVX512F__)

@@ -14,7 +14,7 @@ template <>
 struct ExpConstants<float> {
     static constexpr float kRound = 12582912.0f;  // 1.5 * 2**23: adding it rounds to an integer
     static constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
-    static constexpr float kLargest = 88.72f, kSmallest = -87.33f;
+    static constexpr float kSmallest = -87.33f;
     static constexpr int kMantissa = 23, kTerms = 7;
 };
 
@@ -23,7 +23,7 @@ struct ExpConstants<double> {
     static constexpr double kRound = 6755399441055744.0;  // 1.5 * 2**52
     static constexpr double kLn2High = 6.93147180369123816490e-01;
     static constexpr double kLn2Low = 1.90821492927058770002e-10;
-    static constexpr double kLargest = 709.78, kSmallest = -708.39;
+    static constexpr double kSmallest = -708.39;
     static constexpr int kMantissa = 52, kTerms = 13;
 };
 
@@ -34,16 +34,25 @@ constexpr double kInverseFactorial[] = {
     1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800,
 };
 
-// x = n ln(2) + r: gives exp(r) - 1 and, in `scale`, 2**n.
+// x = n ln(2) + r: gives exp(r) - 1; `shifted` is n and what rounded it, kRound.
 template <class T>
-inline Vector<T> exp_reduced(Vector<T> x, Vector<T>& scale) {
+inline Vector<T> exp_of_rest(Vector<T> x, Vector<T>& shifted) {
     using C = ExpConstants<T>;
-    const Vector<T> shifted = fma(x, splat(T(1.44269504088896340736)), splat(C::kRound));
+    shifted = fma(x, splat(T(1.44269504088896340736)), splat(C::kRound));
     const Vector<T> n = shifted - C::kRound;
     Vector<T> r = fma(n, splat(-C::kLn2High), x);
     r = fma(n, splat(-C::kLn2Low), r);
     Vector<T> p = splat(T(kInverseFactorial[C::kTerms]));
     for (int i = C::kTerms - 1; i >= 1; --i) p = fma(p, r, splat(T(kInverseFactorial[i])));
+    return p * r;
+}
+
+// The same, and 2**n in `scale`, where that is a normal number.
+template <class T>
+inline Vector<T> exp_reduced(Vector<T> x, Vector<T>& scale) {
+    using C = ExpConstants<T>;
+    Vector<T> shifted;
+    const Vector<T> p = exp_of_rest<T>(x, shifted);
     const Vector<T> one = splat(T(1)), base = splat(C::kRound);
     Bits<T> whole, from, exponent;
     std::memcpy(&whole, &shifted, sizeof whole);
@@ -51,28 +60,46 @@ inline Vector<T> exp_reduced(Vector<T> x, Vector<T>& scale) {
     std::memcpy(&exponent, &one, sizeof exponent);
     exponent += (whole - from) << C::kMantissa;
     std::memcpy(&scale, &exponent, sizeof scale);
-    return p * r;
+    return p;
 }
 
-// exp(x): 0 below the smallest normal number, infinity above the largest.
+// exp(x) of x up to 0: 0 where that is below the smallest normal number.
 template <class T>
 inline Vector<T> exponential(Vector<T> x) {
-    using C = ExpConstants<T>;
-    const Vector<T> low = splat(C::kSmallest), high = splat(C::kLargest);
-    Vector<T> inside = x < low ? low : x;
-    inside = inside > high ? high : inside;
+    const Vector<T> low = splat(ExpConstants<T>::kSmallest);
     Vector<T> scale;
-    const Vector<T> p = exp_reduced<T>(inside, scale);
-    Vector<T> y = fma(p, scale, scale);
-    y = x < low ? splat(T(0)) : y;
-    y = x > high ? splat(T(__builtin_inf())) : y;
-    return x == x ? y : x;
+    const Vector<T> p = exp_reduced<T>(x < low ? low : x, scale);
+    const Vector<T> y = fma(p, scale, scale);
+    return x < low ? splat(T(0)) : y;
+}
+#if defined(__AVX512F__)
+// Its maximum gives the second operand where one is NaN.
+template <>
+inline Vector<float> exponential<float>(Vector<float> x) {
+    const Vector<float> low = splat(ExpConstants<float>::kSmallest);
+    Vector<float> shifted;
+    const Vector<float> p = exp_of_rest<float>(_mm512_max_ps(low, x), shifted);
+    const __mmask16 normal = _mm512_cmp_ps_mask(x, low, _CMP_NLT_UQ);
+    return _mm512_maskz_scalef_ps(normal, p + 1.0f, shifted - ExpConstants<float>::kRound);
+}
+#endif
+
+// -|x|
+template <class T>
+inline Vector<T> minus_size(Vector<T> x) {
+    const Vector<T> zero = splat(T(-0.0));
+    Bits<T> bits, sign;
+    std::memcpy(&bits, &x, sizeof bits);
+    std::memcpy(&sign, &zero, sizeof sign);
+    bits |= sign;
+    std::memcpy(&x, &bits, sizeof x);
+    return x;
 }
 
 // 1 / (1 + exp(-x)) by exp(-|x|), which cannot overflow.
 template <class T>
 inline Vector<T> sigmoid(Vector<T> x) {
-    const Vector<T> e = exponential<T>(x < T(0) ? x : -x);
+    const Vector<T> e = exponential<T>(minus_size<T>(x));
     const Vector<T> one = splat(T(1));
     return (x < T(0) ? e : one) / (one + e);
 }

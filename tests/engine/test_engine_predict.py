@@ -14,7 +14,7 @@ from zerokara.engine import compile_inference
 
 pytestmark = [needs_core, pytest.mark.native]
 DTYPES = (np.float32, np.float64)
-ROWS = (0, 1, 2, 3, 4, 5, 383, 384, 385, 767, 768, 1000)
+ROWS = (0, 1, 2, 3, 4, 5, 383, 384, 385, 1000, 1024, 1025)
 
 
 def check(net: zk.Network, x: Any) -> None:
@@ -52,10 +52,11 @@ def test_rows_of_every_count(rows, dtype, rng):
     check(net, {"x": x})
 
 
-def test_rows_do_not_change_with_their_neighbours(rng):
+@pytest.mark.parametrize("sizes", [(20, 33, 10), (130, 50, 10)])
+def test_rows_do_not_change_with_their_neighbours(sizes, rng):
     """A row gives the same bits among 385 others as among as many as a block holds."""
-    net = zk.models.TwoLayerNet(20, 33, 10)
-    x = rng.normal(size=(1000, 20)).astype(np.float32)
+    net = zk.models.TwoLayerNet(*sizes)
+    x = rng.normal(size=(1000, sizes[0])).astype(np.float32)
     whole = net.predict(x)
     np.testing.assert_array_equal(net.predict(x[100:200]), whole[100:200])
     np.testing.assert_array_equal(net.predict(x[380:390]), whole[380:390])
@@ -131,14 +132,18 @@ def test_an_input_that_is_drawn_after_a_layer_in_python(rows, dtype, rng):
             check(net, feeds)
 
 
-def test_parameters_that_change_between_calls_are_seen(rng):
-    net = zk.models.TwoLayerNet(20, 33, 10)
-    xs = [rng.normal(size=(rows, 20)).astype(np.float32) for rows in (1, 2, 100)]
+@pytest.mark.parametrize("sizes", [(20, 33, 10), (130, 50, 10)])
+def test_parameters_that_change_between_calls_are_seen(sizes, rng):
+    net = zk.models.TwoLayerNet(*sizes)
+    xs = [rng.normal(size=(rows, sizes[0])).astype(np.float32) for rows in (1, 2, 100)]
     for change in range(3):
         for x in xs:
             check(net, x)
         name = ["W1", "b1", "W2"][change]
         net.params[name][...] = rng.normal(size=net.params[name].shape)
+        for x in xs:
+            check(net, x)
+        net.params[name].flat[-1] += 1
         for x in xs:
             check(net, x)
         net.params[name] = net.params[name] * 0.5

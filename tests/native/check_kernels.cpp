@@ -93,7 +93,9 @@ std::vector<Shape> shapes() {
                             {20, 50, 10}, {300, 9, 40}, {12, 700, 8},  {6, 8, 700},  {24, 32, 32},
                             {31, 150, 18}, {26, 785, 20}, {13, 90, 3}, {9, 140, 39},
                             {11, 300, 5},  {14, 200, 42}, {15, 1300, 50}, {17, 200, 48},
-                            {29, 60, 45},  {19, 300, 24}, {23, 100, 13},  {10, 40, 11}};
+                            {29, 60, 45},  {19, 300, 24}, {23, 100, 13},  {10, 40, 11},
+                            // A wide panel and a thin one: pieces of the depth, whole ones and a rest.
+                            {17, 200, 49}, {21, 127, 51}, {16, 850, 52}, {9, 784, 26},  {10, 131, 25}};
     for (int i = 0; i < 12; ++i)
         list.push_back({one_to(40), one_to(90), one_to(90)});
     return list;
@@ -166,6 +168,32 @@ void check_by_depth(const Math<T>& math, const AffineForward<T>& whole, Rows<T>&
     expect(total.same(want), "affine by parts of its depth");
 }
 
+// Packing only what has changed gives what packing all of it does, also where the change is but a sign of zero.
+template <class T>
+void check_packed_again(const Math<T>& math, const Shape& s, const Dense<T>& w, const std::vector<T>& packed) {
+    Dense<T> other = w;
+    std::vector<T> once = packed, anew = packed;
+    const auto pack = [&](const Dense<T>& from, std::vector<T>& to, bool changed_only) {
+        math.pack_forward(from.data.data(), s.inputs, s.outputs, 0, s.inputs, 0, s.outputs, to.data(), changed_only);
+    };
+    const double special[] = {0.0, -0.0, NAN, INFINITY, 1e-41};
+    for (i64 i = 0, at = 0; i < s.inputs * s.outputs; i += one_to(60), ++at) other.at(i) = static_cast<T>(special[at % 5]);
+    const auto same = [](const std::vector<T>& a, const std::vector<T>& b) {
+        return std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+    };
+    pack(w, once, false);
+    pack(w, anew, true);
+    expect(same(once, anew), name("packing again", s, 0, false));
+    pack(other, once, false);
+    pack(other, anew, true);
+    expect(same(once, anew), name("packing what changed", s, 0, false));
+    for (i64 i = 0; i < s.inputs * s.outputs; ++i)
+        if (other.at(i) == 0) other.at(i) = std::signbit(double(other.at(i))) ? T(0) : -T(0);
+    pack(other, once, false);
+    pack(other, anew, true);
+    expect(same(once, anew), name("packing signs of zero", s, 0, false));
+}
+
 template <class T>
 void check_affine(const Math<T>& math, const Shape& s) {
     Rows<T> x(s.rows, s.inputs), dy(s.rows, s.outputs);
@@ -175,10 +203,11 @@ void check_affine(const Math<T>& math, const Shape& s) {
     const i64 unit = s.outputs <= math.undivided ? math.undivided : math.panel;
     in_two(s.inputs, math.panel, [&](i64 k, i64 k_end) {
         in_two(s.outputs, unit, [&](i64 j, i64 j_end) {
-            math.pack_forward(&w.at(0), s.inputs, s.outputs, k, k_end, j, j_end, forward.data());
+            math.pack_forward(&w.at(0), s.inputs, s.outputs, k, k_end, j, j_end, forward.data(), false);
             math.pack_backward(&w.at(0), s.inputs, s.outputs, k, k_end, j, j_end, back.data());
         });
     });
+    check_packed_again(math, s, w, forward);
     for (const Activation act : kActivations) for (const bool few : {false, true}) {
         const int number = static_cast<int>(act);
         Rows<T> y(s.rows, s.outputs), cut(s.rows, s.outputs);

@@ -137,14 +137,13 @@ void check_adam(const Math<T>& math) {
 
 // 0 times infinity is NaN, in every column and by both ways: no shortcut may drop it.
 template <class T>
-void check_nonfinite(const Math<T>& math) {
-    const i64 inputs = 9, outputs = 21;
+void check_nonfinite(const Math<T>& math, i64 inputs, i64 outputs) {
     Rows<T> x(5, inputs), y(5, outputs);
     Dense<T> w(inputs * outputs), b(outputs);
     for (i64 i = 0; i < inputs * outputs; ++i) w.at(i) = T(0);
     x.at(4, 3) = static_cast<T>(INFINITY);
     std::vector<T> packed(static_cast<std::size_t>(inputs * up(outputs, math.panel)));
-    math.pack_forward(&w.at(0), inputs, outputs, 0, inputs, 0, outputs, packed.data());
+    math.pack_forward(&w.at(0), inputs, outputs, 0, inputs, 0, outputs, packed.data(), false);
     for (const Activation act : kActivations) for (const bool few : {false, true}) {
         const AffineForward<T> op{&x.at(0, 0), x.row, &w.at(0), packed.data(), &b.at(0), nullptr,
                                   &y.at(0, 0), y.row, inputs, outputs, act};
@@ -202,7 +201,9 @@ void check_format(const Math<T>& math) {
     }
     for (const i64 count : {0, 1, 3, 4, 7, 8, 15, 16, 17, 31, 33, 100, 1000}) check_update(math, count);
     check_adam(math);
-    check_nonfinite(math);
+    check_nonfinite(math, 9, 21);
+    check_nonfinite(math, 110, 50);
+    check_nonfinite(math, 110, 26);
     check_images(math);
     check_normalize(math);
 }

@@ -137,7 +137,6 @@ class AffinePrograms:
         program.gather(1, dout, False)
         program.affine_back(layer, dout, dx, -1, -1, 0, 1.0)
         program.gradient(layer, dout)
-        program.result(dx)
         return program
 
     def _rows(self, x: Array) -> Array:

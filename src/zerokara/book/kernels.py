@@ -136,7 +136,6 @@ class ConvolutionPrograms:
         program.to_image(slopes, dout_lines)
         program.filter_gradient(use, dout, -1, -1, 0)
         program.correlate_back(use, dout, dx, -1, 0)
-        program.result(given)
         return program
 
     def _border(self) -> tuple[int, int]:

@@ -116,8 +116,9 @@ def assemble(net: Network, plan: Plan, state: list[Array]) -> Any:
         program.gradient(layers[each.layer], numbers[each.dout])
     for part in plan.ranges:
         program.update_range(part.offset, part.count)
-    assert plan.result is not None
-    program.result(numbers[plan.result])
+    if not plan.training:
+        assert plan.result is not None
+        program.result(numbers[plan.result])
     return program
 
 

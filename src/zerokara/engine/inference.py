@@ -19,8 +19,9 @@ from zerokara.engine.program import Call, Gather
 from zerokara.engine.sources import source
 from zerokara.network import Network
 
-ROWS = 384
-"""Rows at a time: the slots of a small network then stay in the cache."""
+ROWS, SMALL_BYTES = (384, 1024), 2**22
+"""Rows at a time: the first number, or up to the second where slots stay below so many bytes.
+Each time threads wait for one another, and what leaves their caches is slow to read."""
 
 LEAST_ROWS, ARENA_BYTES = 24, 2**24
 """Fewer rows at a time where those of images would take more memory than this."""
@@ -34,8 +35,7 @@ class Inference:
         fuse(self._plan)
         size, lanes = net.dtype.itemsize, native.lanes(net.dtype)
         lay_out(self._plan, 1, size, lanes)
-        rows = min(ROWS, max(LEAST_ROWS, ARENA_BYTES // (self._plan.arena_size * size)))
-        lay_out(self._plan, rows, size, lanes)
+        lay_out(self._plan, _rows_at_a_time(self._plan.arena_size * size), size, lanes)
         self._native = assemble(net, self._plan, [])
         self._isa = native.isa()
         self._python = python_calls(net, self._plan, self._native, None)
@@ -80,6 +80,12 @@ class Inference:
             if kept and shape is not None and value.shape[1:] == shape and value.ndim > len(shape):
                 return {name: value}, False
         return net.convert_inputs(x)
+
+
+def _rows_at_a_time(row_bytes: int) -> int:
+    usual, most = ROWS
+    many, small = ARENA_BYTES // row_bytes, SMALL_BYTES // row_bytes
+    return max(LEAST_ROWS, min(usual, many), min(most, small))
 
 
 def compile_inference(net: Network) -> Inference | None:
