@@ -45,7 +45,7 @@ constexpr i64 kMostPanels = i64{1} << 18;
 
 // y = act(x W + b) or, with `scale`, act((x W) * scale + b). `weights` is W as it is stored, (inputs,
 // outputs) dense; `packed` is W in panels (pack_forward). A batch of a few rows reads `weights`, a larger
-// one `packed`.
+// one `packed`, or `weights` too where that is null: W's columns are whole panels then.
 template <class T>
 struct AffineForward {
     const T* x;

@@ -2,8 +2,7 @@
 // Compiled once per instruction set; include it only from such files.
 #pragma once
 
-#include "ahead.hpp"
-#include "lane_sums.hpp"
+#include "thin_panel.hpp"
 
 namespace zk::ZK_ISA {
 
@@ -21,12 +20,22 @@ inline i64 depth_cut(i64 depth, i64 part) {
     return part >= parts ? depth : depth * part / parts / 8 * 8;
 }
 
-// A tile's product in pieces of two lines' depth, with after(k, count) behind each piece, which went from k on.
+// B of a product: in panels, or as it is stored, in rows so far apart; its columns are whole panels then.
+template <class T>
+struct Panels {
+    const T* data;
+    i64 row = 0;
+
+    bool stored() const { return row != 0; }
+    Rows<T> panel(i64 j, i64 width, i64 depth) const {
+        return stored() ? Rows<T>{data + j, row} : Rows<T>{data + j * depth, width};
+    }
+};
+
+// A tile's product in pieces of the depth, with after(k, count) behind each piece, which went from k on.
 // With `asks`, rows that lie in no cache and come `next` are asked for, one line of one row at a time: rows begin
 // anew every few lines, where the processor's own prefetching comes late, and asked for all at once they would
 // keep the panel's lines waiting.
-template <class T>
-constexpr i64 kPiece = 2 * kLineBytes / static_cast<i64>(sizeof(T));
 template <class T, int rows, int vectors, bool asks, class After>
 __attribute__((always_inline)) inline void multiply_in_pieces(i64 depth, Scalars<T> a, Rows<T> b,
                                                               Vector<T> (&sum)[rows][vectors],
@@ -86,20 +95,27 @@ __attribute__((always_inline)) inline void keep_tile(Vector<T> (&sum)[rows][vect
 }
 
 // out[row..][0..width) of a product over the depth [k, k_end), where `panel` holds B. With `add`, the
-// sums are added to what `out` holds.
-template <class T, int vectors>
+// sums are added to what `out` holds. `behind`: the panel that comes next, from its first row on, if it lies in rows
+// of a stored B; the first tile asks for the first vector of every row, the second for the second. Null: none does.
+template <class T, int vectors, bool stored>
 void packed_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, const T* left, i64 left_row,
-                  const T* panel, T* out, i64 out_row, bool add, bool distant, Asking& reading) {
-    constexpr i64 width = vectors * kLanes<T>;
+                  Rows<T> panel, const T* behind, T* out, i64 out_row, bool add, bool distant, Asking& reading) {
     for_tiles<vectors>(row, row_end, [&]<int rows>(i64 i) {
         Vector<T> sum[rows][vectors] = {};
         T* to = out + i * out_row;
         const Scalars<T> a{left + i * left_row + k, left_row, 1};
-        const Rows<T> b{panel + k * width, width};
+        const i64 step = stored ? panel.step : vectors * kLanes<T>;  // a constant saves a register
+        const Rows<T> b{panel.data + k * step, step};
         if (vectors > 1 && rows == kRowsOf<vectors> && distant)
             multiply_in_pieces<T, rows, vectors, true>(
                 k_end - k, a, b, sum, next_rows(left, left_row, i + rows, row, row_end, k, k_end, depth),
                 [](i64, i64) {});
+        else if (stored && rows == kRowsOf<vectors> && behind != nullptr && i < row + vectors * rows)
+            multiply<T, rows, vectors, false>(
+                k_end - k, a, b, sum, [ask = behind + (i == row ? 0 : kLanes<T>), step]() mutable {
+                    __builtin_prefetch(ask, 0, 2);
+                    ask += step;
+                });
         else if (kAsks<rows, vectors> && !reading.done())
             multiply<T, rows, vectors, false>(
                 k_end - k, a, b, sum, [read = reading.take(k_end - k)]() mutable { read.step<0>(); });
@@ -107,85 +123,6 @@ void packed_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, const T* le
             multiply<T, rows, vectors, false>(k_end - k, a, b, sum);
         keep_tile<T, rows, vectors>(sum, to, out_row, add);
     });
-}
-
-// The sums across a thin panel's vectors, of one row.
-template <class T, int columns>
-__attribute__((always_inline)) inline void keep_sums(const Vector<T> (&sum)[columns], T* to, bool add) {
-    Vector<T> line = sums_of_lanes<T, columns>(sum);
-    if (add) line += load(to);
-    store(to, line);
-}
-
-// So many rows of a thin panel, whose columns lie `depth` apart, over `count` numbers of it.
-template <class T, int rows, int columns>
-__attribute__((always_inline)) inline void thin_tile(i64 count, i64 depth, const T* left, i64 left_row,
-                                                     const T* panel, T* out, i64 out_row, bool add) {
-    Vector<T> sum[rows][columns] = {};
-    const auto multiply_add = [&](i64 at, auto&& read) __attribute__((always_inline)) {
-        Vector<T> column[columns];
-#pragma GCC unroll 8
-        for (int c = 0; c < columns; ++c) column[c] = read(panel + c * depth + at);
-#pragma GCC unroll 24
-        for (int r = 0; r < rows; ++r) {
-            const Vector<T> one = read(left + r * left_row + at);
-#pragma GCC unroll 8
-            for (int c = 0; c < columns; ++c) sum[r][c] = fma(one, column[c], sum[r][c]);
-        }
-    };
-    i64 at = 0;
-    for (; at + kLanes<T> <= count; at += kLanes<T>)
-        multiply_add(at, [](const T* from) { return load(from); });
-    if (const i64 rest = count - at; rest > 0)
-        multiply_add(at, [rest](const T* from) { return load_part(from, rest); });
-#pragma GCC unroll 24
-    for (int r = 0; r < rows; ++r) keep_sums<T, columns>(sum[r], out + r * out_row, add);
-}
-
-template <class T, int columns>
-void thin_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, const T* left, i64 left_row,
-                const T* panel, T* out, i64 out_row, bool add) {
-    for_pieces<kTileRows * kTileVectors / columns>(row, row_end, [&]<int rows>(i64 i) {
-        thin_tile<T, rows, columns>(k_end - k, depth, left + i * left_row + k, left_row, panel + k,
-                                    out + i * out_row, out_row, add);
-    });
-}
-
-// A piece's products with a thin panel's columns, whose sums stay in memory from piece to piece: the registers
-// are taken by a tile.
-template <class T, int rows, int columns>
-__attribute__((always_inline)) inline void multiply_beside(i64 count, i64 depth, const T* left, i64 left_row,
-                                                           const T* panel, Vector<T> (&sum)[rows][columns]) {
-    if (count == kPiece<T>) {
-#pragma GCC unroll 8
-        for (i64 at = 0; at < kPiece<T>; at += 2 * kLanes<T>) {
-            asm volatile("" : "+m"(sum));
-            Vector<T> one[columns], two[columns];
-#pragma GCC unroll 8
-            for (int c = 0; c < columns; ++c) {
-                one[c] = load(panel + c * depth + at);
-                two[c] = load(panel + c * depth + at + kLanes<T>);
-            }
-#pragma GCC unroll 24
-            for (int r = 0; r < rows; ++r) {
-                const Vector<T> x = load(left + r * left_row + at);
-                const Vector<T> y = load(left + r * left_row + at + kLanes<T>);
-#pragma GCC unroll 8
-                for (int c = 0; c < columns; ++c) sum[r][c] = fma(y, two[c], fma(x, one[c], sum[r][c]));
-            }
-            asm volatile("" : "+m"(sum));
-        }
-        return;
-    }
-    for (i64 at = 0; at < count; at += kLanes<T>) {
-        const i64 some = count - at < kLanes<T> ? count - at : kLanes<T>;
-#pragma GCC unroll 1
-        for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 8
-            for (int c = 0; c < columns; ++c)
-                sum[r][c] = fma(load_part(left + r * left_row + at, some), load_part(panel + c * depth + at, some),
-                                sum[r][c]);
-    }
 }
 
 // A whole tile of a wide panel and the thin one behind it at once: rows that are far are then read but once.
@@ -225,43 +162,46 @@ i64 wide_and_thin_tiles(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, const
 // The depth [k, k_end) of one panel, the columns from j on: as thin as it is, as in pack.cpp.
 template <class T>
 void product_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, i64 rest, i64 width, bool thin,
-                   const T* left, i64 left_row, const T* panel, T* out, i64 out_row, bool add,
+                   const T* left, i64 left_row, Rows<T> panel, const T* behind, T* out, i64 out_row, bool add,
                    bool distant, Asking& reading) {
     if (width > kWide<T>) {
         i64 i = row;
         with_rows<kLanes<T> / 4>(static_cast<int>(width - kWide<T>), [&]<int count>() {
-            i = wide_and_thin_tiles<T, count>(row, row_end, k, k_end, depth, left, left_row, panel, out, out_row,
-                                              add, distant, reading);
+            i = wide_and_thin_tiles<T, count>(row, row_end, k, k_end, depth, left, left_row, panel.data, out,
+                                              out_row, add, distant, reading);
         });
         if (i == row_end) return;
         const auto rows_left = [&](i64 j, i64 across, bool is_thin) {
             product_panel<T>(i, row_end, k, k_end, depth, rest - j, across, is_thin, left, left_row,
-                             panel + j * depth, out + j, out_row, add, false, reading);
+                             {panel.data + j * depth, across}, nullptr, out + j, out_row, add, false, reading);
         };
         rows_left(0, kWide<T>, false);
         rows_left(kWide<T>, kLanes<T>, true);
-    } else if (thin)
+    } else if (thin) {
         with_thin<T>(rest, [&]<int count>() {
-            thin_panel<T, count>(row, row_end, k, k_end, depth, left, left_row, panel, out, out_row, add);
+            thin_panel<T, count>(row, row_end, k, k_end, depth, left, left_row, panel.data, out, out_row, add);
         });
-    else if (width == kLanes<T>)
-        packed_panel<T, 1>(row, row_end, k, k_end, depth, left, left_row, panel, out, out_row, add, false,
-                           reading);
-    else if (width == kWide<T>)
-        packed_panel<T, kWideVectors>(row, row_end, k, k_end, depth, left, left_row, panel, out, out_row, add,
-                                      distant, reading);
-    else
-        packed_panel<T, kTileVectors>(row, row_end, k, k_end, depth, left, left_row, panel, out, out_row, add,
-                                      distant, reading);
+    } else if (width == kLanes<T>) {
+        packed_panel<T, 1, false>(row, row_end, k, k_end, depth, left, left_row, panel, nullptr, out, out_row,
+                                  add, false, reading);
+    } else if (width == kWide<T>) {
+        packed_panel<T, kWideVectors, false>(row, row_end, k, k_end, depth, left, left_row, panel, nullptr, out,
+                                             out_row, add, distant, reading);
+    } else if (panel.step == kPanel<T>) {
+        packed_panel<T, kTileVectors, false>(row, row_end, k, k_end, depth, left, left_row, panel, nullptr, out,
+                                             out_row, add, distant, reading);
+    } else {
+        packed_panel<T, kTileVectors, true>(row, row_end, k, k_end, depth, left, left_row, panel, behind, out,
+                                            out_row, add, distant, reading);
+    }
 }
 
-// The columns [column, column_end) of a product whose B operand is packed, `columns` in all, over the
-// parts [first, last) of its depth. finish(j, width) is called when the numbers of a panel are complete,
-// and still near. A narrow one may be one wide panel where `can_be_wide`. While a panel of a large B is
-// multiplied, the one behind it is asked for.
+// The columns [column, column_end) of a product, `columns` in all, over the parts [first, last) of its depth.
+// finish(j, width) is called when the numbers of a panel are complete, and still near. A narrow packed B may be one
+// wide panel where `can_be_wide`. While a panel of a large B is multiplied, the one behind it is asked for.
 template <class T, bool can_be_wide, class Finish>
 inline void packed_product(i64 row, i64 row_end, i64 depth, i64 first, i64 last, i64 columns, i64 column,
-                           i64 column_end, const T* left, i64 left_row, const T* panels, T* out,
+                           i64 column_end, const T* left, i64 left_row, Panels<T> panels, T* out,
                            i64 out_row, bool distant, const Ahead& read_next, Finish&& finish) {
     const bool can_be_thin = pays_thin<T>(depth);
     const bool large = depth * columns * static_cast<i64>(sizeof(T)) > kMostPanels;
@@ -275,18 +215,21 @@ inline void packed_product(i64 row, i64 row_end, i64 depth, i64 first, i64 last,
             if (width == kWide<T> && columns > width) width = columns;  // with the thin one behind it
             const bool ends = j + width >= column_end, more = ends && part + 1 < last;
             const i64 next = more ? column : j + width, of = more ? part + 1 : ends ? first : part;
-            Stretch behind{};
-            if (large && next < columns) {
+            Stretch packed{};
+            const T* stored = nullptr;
+            if ((large || panels.stored()) && next < columns) {
                 const i64 across = panel_width<T>(columns - next, can_be_thin, can_be_wide && next == 0);
                 const i64 from = depth_cut<T>(depth, of), to = depth_cut<T>(depth, of + 1);
-                behind = {panels + next * depth + from * across,
-                          (to - from) * across * static_cast<i64>(sizeof(T))};
+                const Rows<T> behind = panels.panel(next, across, depth);
+                const T* const begin = behind.data + from * behind.step;
+                if (panels.stored()) stored = begin;
+                else packed = {begin, (to - from) * across * static_cast<i64>(sizeof(T))};
             }
-            Asking panel({&behind, behind.bytes > 0}, steps_of<T>(row_end - row, width, k_end - k));
+            Asking panel({&packed, packed.bytes > 0}, steps_of<T>(row_end - row, width, k_end - k));
             product_panel<T>(row, row_end, k, k_end, depth, columns - j, width,
-                             can_be_thin && is_thin<T>(columns - j), left, left_row, panels + j * depth,
-                             out + j, out_row, part > first, distant && j == column,
-                             panel.done() ? reading : panel);
+                             can_be_thin && is_thin<T>(columns - j), left, left_row,
+                             panels.panel(j, width, depth), stored, out + j, out_row, part > first,
+                             distant && j == column, panel.done() ? reading : panel);
             if (part + 1 == last) finish(j, width);
         }
     }

@@ -120,7 +120,7 @@ private:
     };
     struct Layer {
         i64 weights, bias, inputs, outputs, input, dout;
-        Memory<T> forward_panels, back_panels;
+        Memory<T> forward_panels, back_panels;  // null: W is read as it is stored, W^T is not needed
     };
     // How windows are multiplied: tile by tile, or with fewer products, by squares or along lines.
     enum class Way { tiles, squares, lines };
@@ -221,6 +221,7 @@ private:
     };
 
     void add_op(Op op);
+    bool is_read_as_stored(i64 outputs) const;
     const Slot& at(i64 slot) const { return slots_[static_cast<std::size_t>(slot)]; }
     void run_segments(const Batch& batch, const Callback& callback);
     void run_rows(const Segment& segment, const Batch& batch);

@@ -35,7 +35,8 @@ void Program<T>::find_next_panels() {
             const i64 numbers = affine ? l.inputs * round_up(l.outputs, math_.lanes)
                                        : l.outputs * round_up(l.inputs, math_.lanes);
             const i64 bytes = numbers * static_cast<i64>(sizeof(T));
-            const T* const panels = affine ? l.forward_panels.get() : l.back_panels.get();
+            const T* const packed = affine ? l.forward_panels.get() : l.back_panels.get();
+            const T* const panels = packed != nullptr ? packed : buffers_.params + l.weights;
             if (before != nullptr) *before = {panels, bytes <= kMostPanels ? bytes : 0};
             before = affine ? &affine->next : &back->next;
         }
@@ -91,15 +92,18 @@ void Program<T>::weight_gradient(const Block& b, const Batch& batch, bool repack
             for (const Slot* slot : {&x, &dy})
                 read[reads++] = {slot->data + row * slot->row, bytes((row_end - row) * slot->row)};
     }
-    if (far && width == l.outputs)
+    // Parameters that products read come from whoever read them last, as panels do.
+    const bool shared = l.forward_panels == nullptr && !own(b.layer);
+    if (width == l.outputs)
         for (const T* state : {buffers_.params, buffers_.first, buffers_.second})
-            if (state != nullptr) write[writes++] = {state + l.weights + b.k * l.outputs, bytes(height * width)};
+            if (state != nullptr && (far || (shared && state == buffers_.params)))
+                write[writes++] = {state + l.weights + b.k * l.outputs, bytes(height * width)};
     if (repack && (far || !own(b.layer))) {
         if (l.back_panels) {
             const i64 lines = std::min(math_.panel, round_up(l.inputs - b.k, math_.lanes));
             write[writes++] = {l.back_panels.get() + b.k * l.outputs + b.j * lines, bytes(height * width)};
         }
-        for (i64 j = b.j; j < b.j_end && writes < write.size(); j += math_.panel) {
+        for (i64 j = b.j; l.forward_panels && j < b.j_end && writes < write.size(); j += math_.panel) {
             const i64 across = std::min(math_.panel, round_up(l.outputs - j, math_.lanes));
             write[writes++] = {l.forward_panels.get() + j * l.inputs + b.k * across, bytes(height * across)};
         }

@@ -4,6 +4,11 @@
 #include <stdexcept>
 
 namespace zk {
+namespace {
+
+constexpr i64 kStoredRow = 2048;  // bytes of a row of W
+
+}  // namespace
 
 template <class T>
 Program<T>::Program(const Kernels& kernels, i64 max_rows, i64 arena_size, Buffers<T> buffers)
@@ -27,13 +32,21 @@ i64 Program<T>::slot(i64 offset, i64 row, i64 columns) {
     return static_cast<i64>(slots_.size()) - 1;
 }
 
+// Whole panels can be read where W is stored, and then W is nowhere else: there is nothing to pack, to remember or to
+// hand from core to core. Where its rows are longer, the lines of a panel share too few sets of the cache.
+template <class T>
+bool Program<T>::is_read_as_stored(i64 outputs) const {
+    return outputs % math_.panel == 0 && outputs * static_cast<i64>(sizeof(T)) <= kStoredRow;
+}
+
 template <class T>
 i64 Program<T>::layer(i64 weights, i64 bias, i64 inputs, i64 outputs, i64 input, bool needs_back) {
     if (weights < 0 || bias < 0 || weights + inputs * outputs > buffers_.size ||
         bias + outputs > buffers_.size)
         throw std::invalid_argument("program: a layer's parameters lie outside the buffer");
     Layer made{weights, bias, inputs, outputs, input, -1, {nullptr, std::free}, {nullptr, std::free}};
-    made.forward_panels = aligned_zeros<T>(inputs * round_up(outputs, math_.panel));
+    if (!is_read_as_stored(outputs))
+        made.forward_panels = aligned_zeros<T>(inputs * round_up(outputs, math_.panel));
     if (needs_back) made.back_panels = aligned_zeros<T>(outputs * round_up(inputs, math_.panel));
     layers_.push_back(std::move(made));
     return static_cast<i64>(layers_.size()) - 1;
@@ -106,7 +119,7 @@ template <class T>
 i64 Program<T>::packed_size() const {
     i64 total = 0;
     for (const Layer& l : layers_) {
-        total += l.inputs * round_up(l.outputs, math_.panel);
+        if (l.forward_panels) total += l.inputs * round_up(l.outputs, math_.panel);
         if (l.back_panels) total += l.outputs * round_up(l.inputs, math_.panel);
     }
     for (const Conv& c : convs_)

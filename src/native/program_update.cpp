@@ -47,8 +47,9 @@ template <class T>
 void Program<T>::pack_block(const Block& b, bool changed_only) {
     Layer& l = layers_[static_cast<std::size_t>(b.layer)];
     const T* weights = buffers_.params + l.weights;
-    math_.pack_forward(weights, l.inputs, l.outputs, b.k, b.k_end, b.j, b.j_end,
-                       l.forward_panels.get(), changed_only);
+    if (l.forward_panels)
+        math_.pack_forward(weights, l.inputs, l.outputs, b.k, b.k_end, b.j, b.j_end,
+                           l.forward_panels.get(), changed_only);
     if (l.back_panels)
         math_.pack_backward(weights, l.inputs, l.outputs, b.k, b.k_end, b.j, b.j_end,
                             l.back_panels.get());
@@ -95,7 +96,9 @@ void Program<T>::plan_blocks(i64 rows) {
         const double flops = 2.0 * static_cast<double>(rows) * static_cast<double>(columns);
         const i64 wanted = std::min(kBlockNumbers / std::max<i64>(columns, 1),
                                     static_cast<i64>(kBlockFlops / std::max(flops, 1.0)));
-        const i64 height = std::clamp(wanted / math_.panel, i64{1}, i64{64}) * math_.panel;
+        // Of whole tiles, where no panel says otherwise.
+        const i64 unit = l.back_panels || l.forward_panels ? math_.panel : 3 * math_.tile_rows;
+        const i64 height = std::clamp(wanted / unit, i64{1}, i64{64}) * unit;
         // The first layer is cut where its product is, others where panels of W^T are.
         const i64 parts = l.back_panels ? 1 : math_.depth_parts(l.inputs);
         const auto cut = [&](i64 part) { return part == parts ? l.inputs : math_.depth_cut(l.inputs, part); };

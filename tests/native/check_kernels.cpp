@@ -95,7 +95,9 @@ std::vector<Shape> shapes() {
                             {11, 300, 5},  {14, 200, 42}, {15, 1300, 50}, {17, 200, 48},
                             {29, 60, 45},  {19, 300, 24}, {23, 100, 13},  {10, 40, 11},
                             // A wide panel and a thin one: pieces of the depth, whole ones and a rest.
-                            {17, 200, 49}, {21, 127, 51}, {16, 850, 52}, {9, 784, 26},  {10, 131, 25}};
+                            {17, 200, 49}, {21, 127, 51}, {16, 850, 52}, {9, 784, 26},  {10, 131, 25},
+                            // Whole panels, of one part and of several.
+                            {31, 100, 64}, {50, 850, 128}};
     for (int i = 0; i < 12; ++i)
         list.push_back({one_to(40), one_to(90), one_to(90)});
     return list;
@@ -225,6 +227,15 @@ void check_affine(const Math<T>& math, const Shape& s) {
             expect(y.same(cut), name("affine in parts", s, number, few));
         }
         if (!few) check_by_depth(math, op, x, y);
+        if (!few && s.outputs % math.panel == 0) {  // W as it is stored
+            op.packed = nullptr;
+            in_two(s.rows, 1, [&](i64 i, i64 i_end) {
+                in_two(s.outputs, unit,
+                       [&](i64 j, i64 j_end) { math.affine(op, i, i_end, j, j_end, few); });
+            });
+            expect(y.same(cut), name("affine of W as it is stored", s, number, few));
+            check_by_depth(math, op, x, y);
+        }
         for (i64 i = 0; i < s.rows; ++i) for (i64 j = 0; j < s.outputs; ++j) {
             double sum = b.at(j), size = std::fabs(sum);
             for (i64 k = 0; k < s.inputs; ++k) {
