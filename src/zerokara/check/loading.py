@@ -38,6 +38,9 @@ def load(file: str) -> ModuleType:
         return there
     if there is not None or not path.stem.isidentifier():
         name = "checked"
+    if path.is_file() and b"\0" in path.read_bytes():
+        # Python 3.11 calls it a ValueError of its own until 3.11.4, a SyntaxError from then on.
+        raise SyntaxError("source code cannot contain null bytes", (str(path), None, None, None))
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
