@@ -46,7 +46,8 @@ void pack_forward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_en
             const T* from = weights + k * outputs + j;
             if (changed_only) {
                 const char* const ahead = reinterpret_cast<const char*>(from) + kCompareAhead;
-                for (i64 at = 0; at < width * static_cast<i64>(sizeof(T)); at += 64) __builtin_prefetch(ahead + at, 0, 2);
+                for (i64 at = 0; at < width * static_cast<i64>(sizeof(T)); at += 64)
+                    __builtin_prefetch(ahead + at, 0, 2);
             }
             for (i64 v = 0; v < width; v += kLanes<T>) {
                 const i64 count = rest - v;
