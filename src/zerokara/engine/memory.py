@@ -14,12 +14,10 @@ from zerokara.engine.program import Call, Plan, Slot
 from zerokara.engine.segments import local_slots
 
 PADDING = 32
-"""Rows are whole multiples of so many numbers: two of the widest vectors of float32."""
-
-CACHE_STRIDE = 1024
-"""Rows that are a multiple of so many bytes apart would share a few sets of the cache."""
+"""A row has room for a whole multiple of so many numbers: two of the widest vectors of float32."""
 
 LINE = 64
+"""Bytes of a line of the cache; PADDING numbers are an even number of lines."""
 
 
 @dataclass
@@ -30,9 +28,12 @@ class _Place:
 
 
 def row_length(columns: int, itemsize: int) -> int:
-    """Numbers from one row to the next: whole vectors, and not a multiple of CACHE_STRIDE bytes."""
-    row = -(-columns // PADDING) * PADDING
-    return row + LINE // itemsize if row * itemsize % CACHE_STRIDE == 0 else row
+    """Numbers from one row to the next: whole vectors, and an odd number of the cache's lines.
+
+    A product goes down a column of such rows, line by line. An even number of lines apart, they
+    would share half of the cache's sets or fewer.
+    """
+    return -(-columns // PADDING) * PADDING + LINE // itemsize
 
 
 def lay_out(plan: Plan, max_rows: int, itemsize: int, lanes: int) -> None:
