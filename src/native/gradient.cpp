@@ -10,14 +10,28 @@ namespace {
 // A fixed number: the order of a sum, and so its bits, must hang on nothing else.
 constexpr i64 kBatchBlock = 256;
 
+// Whether a tile asks for the columns of dy that come next: a line of every row, which no processor fetches by itself.
+// Only where one line is a panel, so that two panels are at home in the first-level cache beside x.
 template <class T, int rows, int vectors>
-inline void gradient_tile(const AffineGradient<T>& op, i64 k, i64 j, i64 first, i64 last, T* out,
-                          i64 out_row, i64 columns, Asking& reading, Asking& writing) {
+constexpr bool kAsksForNext = rows == kRowsOf<vectors> && vectors * kVectorBytes == kLineBytes;
+
+// `next`: the columns of dy behind this panel's, if its tile shall ask for them, or null.
+template <class T, int rows, int vectors>
+inline void gradient_tile(const AffineGradient<T>& op, i64 k, i64 j, i64 first, i64 last, T* out, i64 out_row,
+                          i64 columns, [[maybe_unused]] const T* next, Asking& reading, Asking& writing) {
     Vector<T> sum[rows][vectors] = {};
     const i64 depth = last - first;
     const Scalars<T, true> x{op.x + first * op.x_row + k, 1, op.x_row};
     const Rows<T> dy{op.dy + first * op.dy_row + j, op.dy_row};
-    if (!kAsks<rows, vectors> || (reading.done() && writing.done())) {
+    if (kAsksForNext<T, rows, vectors> && next != nullptr) {
+        Asking::Piece read = reading.take(depth), write = writing.take(depth);
+        multiply<T, rows, vectors, true>(depth, x, dy, sum, [&, step = op.dy_row] {
+            read.step<0>();
+            write.step<1>();
+            __builtin_prefetch(next, 0, 3);
+            next += step;
+        });
+    } else if (!kAsks<rows, vectors> || (reading.done() && writing.done())) {
         multiply<T, rows, vectors, true>(depth, x, dy, sum);
     } else {
         Asking::Piece read = reading.take(depth), write = writing.take(depth);
@@ -141,9 +155,11 @@ void weight_gradient(const AffineGradient<T>& op, i64 row, i64 row_end, i64 colu
             }
             const auto run = [&]<int vectors>() {
                 for_tiles<vectors>(row, row_end, [&]<int rows>(i64 k) {
-                    gradient_tile<T, rows, vectors>(op, k, j, first, last,
-                                                    out + (k - row) * out_row + (j - column),
-                                                    out_row, columns, reading, writing);
+                    const bool asks = k + 2 * rows > row_end && columns > width;
+                    gradient_tile<T, rows, vectors>(op, k, j, first, last, out + (k - row) * out_row + (j - column),
+                                                    out_row, columns,
+                                                    asks ? op.dy + first * op.dy_row + j + width : nullptr, reading,
+                                                    writing);
                 });
             };
             if (width == kLanes<T>) run.template operator()<1>();
