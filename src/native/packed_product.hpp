@@ -94,23 +94,48 @@ __attribute__((always_inline)) inline void keep_tile(Vector<T> (&sum)[rows][vect
         for (int v = 0; v < vectors; ++v) store(to + r * row + v * kLanes<T>, sum[r][v]);
 }
 
+// Whether a part of a panel of a stored B is copied by the tile that reads it first: its rows are so far apart that
+// they share a few sets of the cache, and only a copy stays in the first level. Wider vectors' parts are larger
+// than that level, copied or not.
+template <class T>
+constexpr bool kCopies = kDepthBlock * kPanel<T> * static_cast<i64>(sizeof(T)) <= 7 << 12;
+
+// A tile's product that leaves the rows of B side by side in `copy`, and asks for those that come `next`, if any do.
+template <class T, int rows, int vectors>
+__attribute__((always_inline)) inline void multiply_and_copy(i64 depth, Scalars<T> a, Rows<T> b,
+                                                             Vector<T> (&sum)[rows][vectors], const T* next, T* copy) {
+    const T* ask = next == nullptr ? b.data : next;
+    multiply<T, rows, vectors, false>(depth, a, b, sum, [&, from = b.data]() mutable {
+        __builtin_prefetch(ask, 0, 2);
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; ++v) store(copy + v * kLanes<T>, load(from + v * kLanes<T>));
+        ask += b.step, from += b.step, copy += vectors * kLanes<T>;
+    });
+}
+
 // out[row..][0..width) of a product over the depth [k, k_end), where `panel` holds B. With `add`, the
 // sums are added to what `out` holds. `behind`: the panel that comes next, from its first row on, if it lies in rows
 // of a stored B; the first tile asks for the first vector of every row, the second for the second. Null: none does.
 template <class T, int vectors, bool stored>
 void packed_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, const T* left, i64 left_row,
                   Rows<T> panel, const T* behind, T* out, i64 out_row, bool add, bool distant, Asking& reading) {
+    constexpr bool copies = stored && kCopies<T>;
+    constexpr i64 width = vectors * kLanes<T>;
+    alignas(kLineBytes) T copy[copies ? kDepthBlock * width : 1];
     for_tiles<vectors>(row, row_end, [&]<int rows>(i64 i) {
         Vector<T> sum[rows][vectors] = {};
         T* to = out + i * out_row;
         const Scalars<T> a{left + i * left_row + k, left_row, 1};
-        const i64 step = stored ? panel.step : vectors * kLanes<T>;  // a constant saves a register
-        const Rows<T> b{panel.data + k * step, step};
-        if (vectors > 1 && rows == kRowsOf<vectors> && distant)
+        const i64 step = stored && !copies ? panel.step : width;  // a constant saves a register
+        const Rows<T> b{copies ? copy : panel.data + k * step, step};
+        if (copies && i == row)
+            multiply_and_copy<T, rows, vectors>(k_end - k, a, {panel.data + k * panel.step, panel.step}, sum, behind,
+                                                copy);
+        else if (vectors > 1 && rows == kRowsOf<vectors> && distant)
             multiply_in_pieces<T, rows, vectors, true>(
                 k_end - k, a, b, sum, next_rows(left, left_row, i + rows, row, row_end, k, k_end, depth),
                 [](i64, i64) {});
-        else if (stored && rows == kRowsOf<vectors> && behind != nullptr && i < row + vectors * rows)
+        else if (stored && !copies && rows == kRowsOf<vectors> && behind != nullptr && i < row + vectors * rows)
             multiply<T, rows, vectors, false>(
                 k_end - k, a, b, sum, [ask = behind + (i == row ? 0 : kLanes<T>), step]() mutable {
                     __builtin_prefetch(ask, 0, 2);
@@ -199,11 +224,11 @@ void product_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, i64 rest, 
 // The columns [column, column_end) of a product, `columns` in all, over the parts [first, last) of its depth.
 // finish(j, width) is called when the numbers of a panel are complete, and still near. A narrow packed B may be one
 // wide panel where `can_be_wide`. While a panel of a large B is multiplied, the one behind it is asked for.
-template <class T, bool can_be_wide, class Finish>
+template <class T, bool can_be_wide, bool may_be_thin = true, class Finish>
 inline void packed_product(i64 row, i64 row_end, i64 depth, i64 first, i64 last, i64 columns, i64 column,
                            i64 column_end, const T* left, i64 left_row, Panels<T> panels, T* out,
                            i64 out_row, bool distant, const Ahead& read_next, Finish&& finish) {
-    const bool can_be_thin = pays_thin<T>(depth);
+    const bool can_be_thin = may_be_thin && pays_thin<T>(depth);
     const bool large = depth * columns * static_cast<i64>(sizeof(T)) > kMostPanels;
     const i64 steps = steps_of<T>(row_end - row, column_end - column,
                                   depth_cut<T>(depth, last) - depth_cut<T>(depth, first));
