@@ -3,6 +3,7 @@
 #include "few_rows.hpp"
 #include "packed_product.hpp"
 #include "tables.hpp"
+#include "turned_product.hpp"
 
 namespace zk::ZK_ISA {
 namespace {
@@ -99,19 +100,21 @@ void turn_back(const AffineBackward<T>& op, i64 row, i64 row_end, i64 j, i64 wid
 template <class T>
 void affine_back(const AffineBackward<T>& op, i64 row, i64 row_end, i64 column, i64 column_end,
                  bool few) {
-    const auto finish = [&](i64 j, i64 width) {
-        with_activation(op.act, [&]<Activation act>() {
-            turn_back<T, act>(op, row, row_end, j, width);
-        });
+    const auto finish_rows = [&](i64 first, i64 last, i64 j, i64 width) {
+        with_activation(op.act, [&]<Activation act>() { turn_back<T, act>(op, first, last, j, width); });
     };
-    if (few) {
+    const auto finish = [&](i64 j, i64 width) { finish_rows(row, row_end, j, width); };
+    if (!few && op.turned != nullptr) {
+        const i64 end = column_end < op.inputs ? column_end : op.inputs;
+        back_turned(op, row, row_end, column, end, finish_rows);
+    } else if (few) {
         const i64 end = column_end < op.inputs ? column_end : op.inputs;
         back_few(op, row, row_end, column, end);
         finish(column, end - column);
     } else {
         packed_product<T, false>(row, row_end, op.outputs, 0, depth_parts(op.outputs), op.inputs, column,
-                                 column_end, op.dy, op.dy_row, Panels<T>{op.packed}, op.dx, op.dx_row, false, op.read_next,
-                                 finish);
+                                 column_end, op.dy, op.dy_row, Panels<T>{op.packed}, op.dx, op.dx_row, false,
+                                 op.read_next, finish);
     }
 }
 
@@ -129,6 +132,7 @@ void fill(Math<T>& math) {
     math.depth_cut = depth_cut<T>;
     math.affine_part = affine_part<T>;
     math.affine_back = affine_back<T>;
+    math.turned_scratch = turned_scratch<T>;
 }
 
 }  // namespace

@@ -64,7 +64,8 @@ struct AffineForward {
 
 // dx = (dy W^T) * factor * noise * act'(y), where y is the output that dx is the gradient of before its
 // activation, and `noise` what dropout, or a product, multiplied that output by (null: nothing);
-// `packed` is W^T in panels (pack_backward).
+// `packed` is W^T in panels (pack_backward). With `turned`, which is dy^T in panels (turn_rows), W is read as it is
+// stored; the first row of a call is then a multiple of `panel`.
 template <class T>
 struct AffineBackward {
     const T* dy;
@@ -81,6 +82,10 @@ struct AffineBackward {
     Activation act;
     T factor;
     Ahead read_next{};
+    const T* turned = nullptr;
+    i64 rows = 0;          // of all that is turned
+    T* sums = nullptr;     // turned_scratch numbers of the caller's
+    bool distant = false;  // W lies in no near cache: each row is asked for before its turn
 };
 
 // What the gradients of W and b are made of.
@@ -190,6 +195,9 @@ struct Math {
                          i64 column, i64 column_end, T* to, bool changed_only);
     void (*pack_backward)(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_end,
                           i64 column, i64 column_end, T* to);
+    // dy^T in panels, rows [row, row_end) of `rows`; `row` is a multiple of `panel`.
+    void (*turn_rows)(const T* dy, i64 dy_row, i64 rows, i64 outputs, i64 row, i64 row_end, T* to);
+    i64 (*turned_scratch)(i64 rows);  // for so many rows in one call
 
     // The first row whose label is out of range, or -1.
     i64 (*loss)(const LossRows<T>&, i64 row, i64 row_end);

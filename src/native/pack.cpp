@@ -60,39 +60,50 @@ void pack_forward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_en
     }
 }
 
-// Panels of W^T: panel p holds the rows [p * kPanel, ...) of W, turned. The last rows may be a thin panel,
-// which holds them as they are.
+// Panels of a matrix turned: panel p holds the rows [p * kPanel, ...), row after row of what is turned. The last rows
+// may be a thin panel, which holds them as they are.
 template <class T>
-void pack_backward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_end, i64 column,
-                   i64 column_end, T* to) {
-    const bool can_be_thin = pays_thin<T>(outputs);
+void pack_turned(const T* data, i64 data_row, i64 rows, i64 columns, bool can_be_thin, i64 row, i64 row_end, i64 column,
+                 i64 column_end, T* to) {
     for (i64 i = row, width = 0; i < row_end; i += width) {
-        const i64 rest = inputs - i;
+        const i64 rest = rows - i;
         width = panel_width<T>(rest, can_be_thin, false);
-        T* panel = to + i * outputs;
+        T* panel = to + i * columns;
         if (can_be_thin && is_thin<T>(rest)) {
             for (i64 at = 0; at < rest; ++at)
                 for (i64 j = column; j < column_end; ++j)
-                    panel[at * outputs + j] = weights[(i + at) * outputs + j];
+                    panel[at * columns + j] = data[(i + at) * data_row + j];
             continue;
         }
         // All vectors of a line before the next line: its bytes are then written while they are near.
         for (i64 j = column; j < column_end; j += kLanes<T>) {
-            const i64 columns = at_most_lanes<T>(column_end - j);
+            const i64 across = at_most_lanes<T>(column_end - j);
             for (i64 v = 0; v < width; v += kLanes<T>) {
                 const i64 lines = at_most_lanes<T>(rest - v);
-                const T* from = weights + (i + v) * outputs + j;
-                T* out = panel + j * width + v;
-                turn_square(from, outputs, lines, columns, out, width);
+                turn_square(data + (i + v) * data_row + j, data_row, lines, across, panel + j * width + v, width);
             }
         }
     }
+}
+
+// Panels of W^T.
+template <class T>
+void pack_backward(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_end, i64 column,
+                   i64 column_end, T* to) {
+    pack_turned(weights, outputs, inputs, outputs, pays_thin<T>(outputs), row, row_end, column, column_end, to);
+}
+
+// Panels of dy^T: of whole vectors, so that a row's bits do not hang on where in the batch it is.
+template <class T>
+void turn_rows(const T* dy, i64 dy_row, i64 rows, i64 outputs, i64 row, i64 row_end, T* to) {
+    pack_turned(dy, dy_row, rows, outputs, false, row, row_end, 0, outputs, to);
 }
 
 template <class T>
 void fill(Math<T>& math) {
     math.pack_forward = pack_forward<T>;
     math.pack_backward = pack_backward<T>;
+    math.turn_rows = turn_rows<T>;
 }
 
 }  // namespace

@@ -120,7 +120,8 @@ private:
     };
     struct Layer {
         i64 weights, bias, inputs, outputs, input, dout;
-        Memory<T> forward_panels, back_panels;  // null: W is read as it is stored, W^T is not needed
+        // Null: W is read as it is stored; W^T is not needed, or dy is turned instead.
+        Memory<T> forward_panels{nullptr, std::free}, back_panels{nullptr, std::free}, turned{nullptr, std::free};
     };
     // How windows are multiplied: tile by tile, or with fewer products, by squares or along lines.
     enum class Way { tiles, squares, lines };
@@ -144,6 +145,7 @@ private:
     struct Filters { i64 conv, first, end; std::vector<T> packed; };
     struct Gather { i64 source, to; bool may_alias; i64 offset, row; };
     struct Affine { i64 layer, input, output; Activation act; i64 norm; Stretch next{}; };
+    struct Turn { i64 layer, dout; };
     struct AffineBack {
         i64 layer, dout, dx, output, noise;
         Activation act;
@@ -189,12 +191,14 @@ private:
     struct PoolBack { PoolShape shape; i64 dout, dx, winner, output; Activation act; };
     using Op = std::variant<Gather, Affine, AffineBack, Entrywise, Loss, Give, Call, Dropout, ToImage,
                             FromImage, Correlate, CorrelateBack, FilterGradient, Pool, PoolBack,
-                            SumColumns, Normalize, NormalizeBack, Rescale>;
+                            SumColumns, Normalize, NormalizeBack, Rescale, Turn>;
     // Calls that run together, for chunks of rows or sample by sample.
     struct Segment {
         Kind kind;
         std::vector<Op> ops;
         bool has_sums = false;  // filter gradients, which are summed in parts of the batch
+        bool turns = false;     // gradients, panel by panel
+        bool strides = false;   // through a wide W as it is stored
     };
     // What one call on an image works on: a row of the batch, and where it lies.
     struct Sample {
@@ -220,8 +224,15 @@ private:
         T* out = nullptr;       // of inference: all rows of the result
     };
 
+    // Bytes that a thread reads and writes in the second phase of a step, beyond which most of it has left the
+    // core's own cache, which has 1 or 2 MB, when the next step comes.
+    static constexpr i64 kNear = i64{5} << 18;
+    // Numbers of a W that no thread should read whole more often than it must: half of what a core's own cache holds.
+    static constexpr i64 kWideNumbers = 131072;
+
     void add_op(Op op);
     bool is_read_as_stored(i64 outputs) const;
+    bool is_turned(i64 inputs, i64 outputs) const;
     const Slot& at(i64 slot) const { return slots_[static_cast<std::size_t>(slot)]; }
     void run_segments(const Batch& batch, const Callback& callback);
     void run_rows(const Segment& segment, const Batch& batch);

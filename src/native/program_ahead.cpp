@@ -14,9 +14,6 @@ namespace {
 
 // Bytes of rows that are asked for at most, as kMostPanels for those of W.
 constexpr i64 kMostRows = i64{1} << 20;
-// Bytes that a thread reads and writes in the second phase of a step, beyond which most of it has left the
-// core's own cache, which has 1 or 2 MB, when the next step comes.
-constexpr i64 kNear = i64{5} << 18;
 
 }  // namespace
 

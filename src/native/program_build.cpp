@@ -39,15 +39,25 @@ bool Program<T>::is_read_as_stored(i64 outputs) const {
     return outputs % math_.panel == 0 && outputs * static_cast<i64>(sizeof(T)) <= kStoredRow;
 }
 
+// Either W^T goes into panels, or dy^T does and dx comes out turned. The second is less to write where W is larger than
+// dy and dx, and W^T is then nowhere: see turned_product.hpp. Fewer rows than a panel holds would leave lanes idle.
+template <class T>
+bool Program<T>::is_turned(i64 inputs, i64 outputs) const {
+    return max_rows_ >= math_.panel && inputs * outputs >= max_rows_ * (inputs + outputs);
+}
+
 template <class T>
 i64 Program<T>::layer(i64 weights, i64 bias, i64 inputs, i64 outputs, i64 input, bool needs_back) {
     if (weights < 0 || bias < 0 || weights + inputs * outputs > buffers_.size ||
         bias + outputs > buffers_.size)
         throw std::invalid_argument("program: a layer's parameters lie outside the buffer");
-    Layer made{weights, bias, inputs, outputs, input, -1, {nullptr, std::free}, {nullptr, std::free}};
+    Layer made{weights, bias, inputs, outputs, input, -1};
     if (!is_read_as_stored(outputs))
         made.forward_panels = aligned_zeros<T>(inputs * round_up(outputs, math_.panel));
-    if (needs_back) made.back_panels = aligned_zeros<T>(outputs * round_up(inputs, math_.panel));
+    if (needs_back && is_turned(inputs, outputs))
+        made.turned = aligned_zeros<T>(outputs * round_up(max_rows_, math_.panel));
+    else if (needs_back)
+        made.back_panels = aligned_zeros<T>(outputs * round_up(inputs, math_.panel));
     layers_.push_back(std::move(made));
     return static_cast<i64>(layers_.size()) - 1;
 }
@@ -57,6 +67,11 @@ void Program<T>::add_op(Op op) {
     if (segments_.empty()) segments_.push_back({Kind::rows, {}});
     Segment& segment = segments_.back();
     segment.has_sums |= std::holds_alternative<FilterGradient>(op);
+    segment.turns |= std::holds_alternative<Turn>(op);
+    if (const Layer* const l = product_of(op).layer) {
+        const bool stored = std::holds_alternative<Affine>(op) ? l->forward_panels == nullptr : l->turned != nullptr;
+        segment.strides |= stored && l->inputs * l->outputs >= kWideNumbers;
+    }
     segment.ops.push_back(op);
 }
 
@@ -82,6 +97,7 @@ void Program<T>::affine_back(i64 layer, i64 dout, i64 dx, i64 output, i64 noise,
                              Activation act, double factor) {
     const Layer& of = layers_.at(static_cast<std::size_t>(layer));
     flops_a_row_ += 2.0 * static_cast<double>(of.inputs) * static_cast<double>(of.outputs);
+    if (of.turned) add_op(Turn{layer, dout});
     add_op(AffineBack{layer, dout, dx, output, noise, act, static_cast<T>(factor)});
 }
 
@@ -121,6 +137,7 @@ i64 Program<T>::packed_size() const {
     for (const Layer& l : layers_) {
         if (l.forward_panels) total += l.inputs * round_up(l.outputs, math_.panel);
         if (l.back_panels) total += l.outputs * round_up(l.inputs, math_.panel);
+        if (l.turned) total += l.outputs * round_up(max_rows_, math_.panel);
     }
     for (const Conv& c : convs_)
         total += planes_of(c.way) * c.plane + (c.back_panels ? planes_of(c.back_way) * c.back_plane : 0);

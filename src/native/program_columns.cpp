@@ -6,12 +6,6 @@
 #include "parallel.hpp"
 
 namespace zk {
-namespace {
-
-// Numbers of a W that no thread should read whole: half of what a core's own cache holds.
-constexpr i64 kWideNumbers = 131072;
-
-}  // namespace
 
 // The layer of a product, or null; and how many columns the product has.
 template <class T>

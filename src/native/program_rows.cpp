@@ -14,6 +14,9 @@ namespace {
 // hangs on nothing else.
 constexpr i64 kPartNumbers = 98304;
 constexpr i64 kMostParts = 32;
+// Rows of a chunk at most where every chunk goes through a wide W whose lines no processor fetches by itself: as many
+// as a second-level cache of 512 KB has room for, of one part of their depth.
+constexpr i64 kStridingRows = 192;
 
 }  // namespace
 
@@ -63,7 +66,7 @@ void Program<T>::run_segments(const Batch& batch, const Callback& callback) {
 template <class T>
 void Program<T>::run_rows(const Segment& segment, const Batch& batch) {
     // As many chunks for each thread, and none so large that its rows leave the cache.
-    const i64 widest = 8 * math_.tile_rows;
+    const i64 widest = segment.strides ? kStridingRows : 8 * math_.tile_rows;
     const i64 turns = batch.threads == 1 ? 1 : batch.threads * kChunksPerThread;
     const i64 rounds = (batch.rows - 1) / (widest * turns) + 1;
     const i64 chunk = std::max((batch.rows - 1) / (rounds * turns) + 1, math_.tile_rows);
@@ -71,7 +74,8 @@ void Program<T>::run_rows(const Segment& segment, const Batch& batch) {
     const bool sums = std::holds_alternative<SumColumns>(segment.ops.back());
     // Rows of whole tiles, of any panel's, where that makes no chunk much larger than another.
     const i64 tiles = 2 * math_.tile_rows;
-    const i64 unit = sums ? kSumRows : chunk >= 3 * tiles ? tiles : chunk;
+    const i64 whole = chunk >= 3 * tiles ? tiles : chunk;
+    const i64 unit = segment.turns ? std::max(kSumRows, math_.panel) : sums ? kSumRows : whole;
     const i64 units = (batch.rows - 1) / unit + 1;
     const i64 chunks = std::min(units, (batch.rows - 1) / chunk + 1);
     bool by_depth = batch.by_depth && &segment == &segments_.front();
@@ -207,7 +211,7 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
         const Slot none{};
         const Slot& y = b->output < 0 ? none : at(b->output);
         const Slot& noise = b->noise < 0 ? none : at(b->noise);
-        const AffineBackward<T> call{at(b->dout).data,
+        AffineBackward<T> call{at(b->dout).data,
                                      at(b->dout).row,
                                      buffers_.params + l.weights,
                                      l.back_panels.get(),
@@ -222,8 +226,18 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
                                      b->act,
                                      b->factor,
                                      ahead(b->next, batch)};
+        if (l.turned) {
+            call.turned = l.turned.get();
+            call.rows = batch.rows;
+            call.sums = scratch<T>(math_.turned_scratch(row_end - row));
+            call.distant = update_bytes_ > kNear * batch.threads;
+        }
         math_.affine_back(call, row, row_end, column, column_end < 0 ? l.inputs : column_end,
                           batch.few);
+    } else if (const Turn* turn = std::get_if<Turn>(&op)) {
+        const Layer& l = layers_[static_cast<std::size_t>(turn->layer)];
+        const Slot& dy = at(turn->dout);
+        if (!batch.few) math_.turn_rows(dy.data, dy.row, batch.rows, l.outputs, row, row_end, l.turned.get());
     } else if (const Entrywise* e = std::get_if<Entrywise>(&op)) {
         const Slot& second = e->b < 0 ? at(e->a) : at(e->b);
         const zk::Elementwise<T> call{at(e->a).data, at(e->a).row, second.data,

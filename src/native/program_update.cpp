@@ -99,8 +99,8 @@ void Program<T>::plan_blocks(i64 rows) {
         // Of whole tiles, where no panel says otherwise.
         const i64 unit = l.back_panels || l.forward_panels ? math_.panel : 3 * math_.tile_rows;
         const i64 height = std::clamp(wanted / unit, i64{1}, i64{64}) * unit;
-        // The first layer is cut where its product is, others where panels of W^T are.
-        const i64 parts = l.back_panels ? 1 : math_.depth_parts(l.inputs);
+        // The first layer is cut where its product is; others are not cut by depth.
+        const i64 parts = l.back_panels || l.turned ? 1 : math_.depth_parts(l.inputs);
         const auto cut = [&](i64 part) { return part == parts ? l.inputs : math_.depth_cut(l.inputs, part); };
         for (i64 j = 0; j < l.outputs; j += kBlockColumns)
             for (i64 part = 0; part < parts; ++part)

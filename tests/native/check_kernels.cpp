@@ -196,6 +196,35 @@ void check_packed_again(const Math<T>& math, const Shape& s, const Dense<T>& w, 
     expect(same(once, anew), name("packing signs of zero", s, 0, false));
 }
 
+// dx from dy in panels and W as it is stored, into `dx`: whole and in parts, the same bits. What the panels hold beyond
+// the rows is NaN, and so are the sums at first.
+template <class T>
+void check_turned(const Math<T>& math, const Shape& s, AffineBackward<T> op, i64 dx_row, Rows<T>& dx) {
+    const auto nan = [](i64 count) {
+        return std::vector<T>(static_cast<std::size_t>(count), std::numeric_limits<T>::quiet_NaN());
+    };
+    std::vector<T> turned = nan(s.outputs * up(s.rows, math.panel) + 1), sums = nan(math.turned_scratch(s.rows));
+    in_two(s.rows, math.panel, [&](i64 i, i64 i_end) {
+        math.turn_rows(op.dy, op.dy_row, s.rows, s.outputs, i, i_end, turned.data());
+    });
+    Rows<T> cut(s.rows, s.inputs);
+    op.packed = nullptr;
+    op.turned = turned.data();
+    op.rows = s.rows;
+    op.sums = sums.data();
+    op.dx = &dx.at(0, 0);
+    op.dx_row = dx_row;
+    math.affine_back(op, 0, s.rows, 0, s.inputs, false);
+    op.dx = &cut.at(0, 0);
+    for (const bool distant : {false, true}) {
+        op.distant = distant;
+        in_two(s.rows, math.panel, [&](i64 i, i64 i_end) {
+            in_two(s.inputs, math.panel, [&](i64 k, i64 k_end) { math.affine_back(op, i, i_end, k, k_end, false); });
+        });
+        expect(dx.same(cut), name("affine_back of dy turned, in parts", s, static_cast<int>(op.act), false));
+    }
+}
+
 template <class T>
 void check_affine(const Math<T>& math, const Shape& s) {
     Rows<T> x(s.rows, s.inputs), dy(s.rows, s.outputs);
@@ -228,15 +257,18 @@ void check_affine(const Math<T>& math, const Shape& s) {
         }
         if (!few) check_by_depth(math, op, x, y);
         if (!few && s.outputs % math.panel == 0) {  // W as it is stored
-            Rows<T> again(s.rows, s.outputs);  // nothing of what the panels gave
             op.packed = nullptr;
-            op.y = &again.at(0, 0);
-            in_two(s.rows, 1, [&](i64 i, i64 i_end) {
-                in_two(s.outputs, unit,
-                       [&](i64 j, i64 j_end) { math.affine(op, i, i_end, j, j_end, few); });
-            });
-            expect(y.same(again), name("affine of W as it is stored", s, number, few));
-            check_by_depth(math, op, x, y);
+            for (const bool distant : {false, true}) {
+                Rows<T> again(s.rows, s.outputs);  // nothing of what the panels gave
+                op.distant = distant;
+                op.y = &again.at(0, 0);
+                in_two(s.rows, 1, [&](i64 i, i64 i_end) {
+                    in_two(s.outputs, unit,
+                           [&](i64 j, i64 j_end) { math.affine(op, i, i_end, j, j_end, few); });
+                });
+                expect(y.same(again), name("affine of W as it is stored", s, number, few));
+                check_by_depth(math, op, x, y);
+            }
         }
         for (i64 i = 0; i < s.rows; ++i) for (i64 j = 0; j < s.outputs; ++j) {
             double sum = b.at(j), size = std::fabs(sum);
@@ -262,6 +294,8 @@ void check_affine(const Math<T>& math, const Shape& s) {
                    [&](i64 j, i64 j_end) { math.affine_back(turn, i, i_end, j, j_end, few); });
         });
         expect(dx.same(dx_cut), name("affine_back in parts", s, number, few));
+        Rows<T> other_way(s.rows, s.inputs);
+        if (!few) check_turned(math, s, turn, dx.row, other_way);
         for (i64 i = 0; i < s.rows; ++i) for (i64 k = 0; k < s.inputs; ++k) {
             double sum = 0, size = 0;
             for (i64 j = 0; j < s.outputs; ++j) {
@@ -271,8 +305,10 @@ void check_affine(const Math<T>& math, const Shape& s) {
             sum *= double(scale), size *= double(scale);
             if (noisy) sum *= double(noise.at(i, k)), size *= std::fabs(double(noise.at(i, k)));
             const double tolerance = kEps<T> * double(s.outputs + 8) * (size + 1);
-            close(double(dx.at(i, k)), sum * slope(act, double(out.at(i, k))), tolerance,
-                  name("affine_back", s, number, few));
+            const double want = sum * slope(act, double(out.at(i, k)));
+            close(double(dx.at(i, k)), want, tolerance, name("affine_back", s, number, few));
+            if (!few)
+                close(double(other_way.at(i, k)), want, tolerance, name("affine_back of dy turned", s, number, few));
         }
     }
 }
