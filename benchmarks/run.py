@@ -67,8 +67,13 @@ def main() -> None:
     print(f"written: {save_section('run', figures, machine, keep=full)}")
     if full:
         closing = f"Measured on: {machine_line(machine)}{other_days(figures, machine)}"
-        replace_marked(README, "bench", f"{summary(figures)}\n\n{closing}")
-        replace_marked(PAGE, "bench", f"{summary(figures)}\n\n{all_times(figures)}\n\n{closing}")
+        short = f"{summary(figures)}\n\n{closing}"
+        # The page may have a part of its own for these kernels; its main table is then another's.
+        if not replace_marked(PAGE, f"bench-{machine['kernels']}", short):
+            replace_marked(README, "bench", short)
+            replace_marked(
+                PAGE, "bench", f"{summary(figures)}\n\n{all_times(figures)}\n\n{closing}"
+            )
 
 
 def measure(

@@ -212,20 +212,20 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
         const Slot& y = b->output < 0 ? none : at(b->output);
         const Slot& noise = b->noise < 0 ? none : at(b->noise);
         AffineBackward<T> call{at(b->dout).data,
-                                     at(b->dout).row,
-                                     buffers_.params + l.weights,
-                                     l.back_panels.get(),
-                                     at(b->dx).data,
-                                     at(b->dx).row,
-                                     y.data,
-                                     y.row,
-                                     noise.data,
-                                     noise.row,
-                                     l.inputs,
-                                     l.outputs,
-                                     b->act,
-                                     b->factor,
-                                     ahead(b->next, batch)};
+                               at(b->dout).row,
+                               buffers_.params + l.weights,
+                               l.back_panels.get(),
+                               at(b->dx).data,
+                               at(b->dx).row,
+                               y.data,
+                               y.row,
+                               noise.data,
+                               noise.row,
+                               l.inputs,
+                               l.outputs,
+                               b->act,
+                               b->factor,
+                               ahead(b->next, batch)};
         if (l.turned) {
             call.turned = l.turned.get();
             call.rows = batch.rows;

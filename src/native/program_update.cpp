@@ -98,18 +98,22 @@ void Program<T>::plan_blocks(i64 rows) {
                                     static_cast<i64>(kBlockFlops / std::max(flops, 1.0)));
         // Of whole tiles, where no panel says otherwise.
         const i64 unit = l.back_panels || l.forward_panels ? math_.panel : 3 * math_.tile_rows;
-        const i64 height = std::clamp(wanted / unit, i64{1}, i64{64}) * unit;
+        const i64 most = std::clamp(wanted / unit, i64{1}, i64{64}) * unit;
         // The first layer is cut where its product is; others are not cut by depth.
         const i64 parts = l.back_panels || l.turned ? 1 : math_.depth_parts(l.inputs);
         const auto cut = [&](i64 part) { return part == parts ? l.inputs : math_.depth_cut(l.inputs, part); };
         for (i64 j = 0; j < l.outputs; j += kBlockColumns)
-            for (i64 part = 0; part < parts; ++part)
+            for (i64 part = 0; part < parts; ++part) {
+                // As even as whole units can be, so that no thread waits long for the last one.
+                const i64 all = cut(part + 1) - cut(part), blocks = (all - 1) / most + 1;
+                const i64 height = round_up((all - 1) / std::max(blocks, i64{1}) + 1, unit);
                 for (i64 k = cut(part), k_end = k; k < cut(part + 1); k = k_end) {
                     // A few rows that are left go with the last block: alone, they fill no tile.
                     const i64 left = cut(part + 1) - k;
                     k_end = left < height + height / 2 ? k + left : k + height;
                     blocks_.push_back({id, k, k_end, j, std::min(l.outputs, j + kBlockColumns), part});
                 }
+            }
         blocks_.push_back({id, 0, 0, 0, 0, 0});
     }
 }
