@@ -115,7 +115,7 @@ neon: ## cross-compile the kernels for 64-bit ARM and, with qemu, check them the
 # The kernels for AVX-512 where no such processor is at hand: emulated, which is slow and gives no times.
 AVX512       := build/avx512
 AVX512_FLAGS := -std=c++20 -ffp-contract=off $(AVX512_ISA) -mprefer-vector-width=512 -Isrc/native
-avx512: ## check the AVX-512 kernels, on this processor or on an emulated one (with Bochs, 20 minutes)
+avx512: ## check the AVX-512 kernels, on this processor or on an emulated one (with Bochs, most of an hour)
 	@set -e; mkdir -p $(AVX512); for each in $(KERNELS); do echo "avx512: $$each"; \
 	  $(CXX) $(AVX512_FLAGS) -O3 -fno-math-errno -c $$each -o $(AVX512)/$$(basename $$each .cpp).o; done; \
 	$(CXX) $(AVX512_FLAGS) -O1 -static tests/native/check_kernels.cpp \

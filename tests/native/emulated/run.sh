@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh CHECK FOLDER: runs the static program CHECK on an emulated processor with AVX-512 (Bochs), under a
-# Linux kernel that starts nothing else; its output goes to FOLDER/serial. Some 20 minutes.
+# Linux kernel that starts nothing else; its output goes to FOLDER/serial. Most of an hour.
 set -euo pipefail
 check=$(realpath "$1") folder=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -50,7 +50,7 @@ panic: action=fatal
 error: action=ignore
 info: action=ignore
 BOCHS
-echo "avx512: running $(basename "$check") in Bochs, some 20 minutes"
+echo "avx512: running $(basename "$check") in Bochs, most of an hour"
 # A Bochs with its debugger asks before it begins ('c'), and ends when its input does.
 mkfifo input
 bochs -q -f bochsrc <input >bochs.out 2>&1 &
