@@ -104,13 +104,12 @@ void affine_back(const AffineBackward<T>& op, i64 row, i64 row_end, i64 column, 
         with_activation(op.act, [&]<Activation act>() { turn_back<T, act>(op, first, last, j, width); });
     };
     const auto finish = [&](i64 j, i64 width) { finish_rows(row, row_end, j, width); };
-    if (!few && op.turned != nullptr) {
-        const i64 end = column_end < op.inputs ? column_end : op.inputs;
-        back_turned(op, row, row_end, column, end, finish_rows);
-    } else if (few) {
-        const i64 end = column_end < op.inputs ? column_end : op.inputs;
+    const i64 end = column_end < op.inputs ? column_end : op.inputs;
+    if (few) {
         back_few(op, row, row_end, column, end);
         finish(column, end - column);
+    } else if (op.turned != nullptr) {
+        back_turned(op, row, row_end, column, end, finish_rows);
     } else {
         packed_product<T, false>(row, row_end, op.outputs, 0, depth_parts(op.outputs), op.inputs, column,
                                  column_end, op.dy, op.dy_row, Panels<T>{op.packed}, op.dx, op.dx_row, false,

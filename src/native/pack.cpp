@@ -7,11 +7,6 @@
 namespace zk::ZK_ISA {
 namespace {
 
-template <class T>
-inline i64 at_most_lanes(i64 count) {
-    return count < 0 ? 0 : (count < kLanes<T> ? count : kLanes<T>);
-}
-
 // Bytes of W that are asked for ahead where only changes are written: what is compared at every call has left the
 // cache since the call before.
 constexpr i64 kCompareAhead = 4096;

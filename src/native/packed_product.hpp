@@ -115,7 +115,8 @@ __attribute__((always_inline)) inline void multiply_and_copy(i64 depth, Scalars<
 
 // out[row..][0..width) of a product over the depth [k, k_end), where `panel` holds B. With `add`, the
 // sums are added to what `out` holds. `behind`: the panel that comes next, from its first row on, if it lies in rows
-// of a stored B; the first tile asks for the first vector of every row, the second for the second. Null: none does.
+// of a stored B; the first tile asks for the first vector of every row and, where it does not copy, the second for the
+// second. Null: none does.
 template <class T, int vectors, bool stored>
 void packed_panel(i64 row, i64 row_end, i64 k, i64 k_end, i64 depth, const T* left, i64 left_row,
                   Rows<T> panel, const T* behind, T* out, i64 out_row, bool add, bool distant, Asking& reading) {

@@ -6,6 +6,12 @@
 
 namespace zk::ZK_ISA {
 
+// So many of `count` lines as a square takes.
+template <class T>
+inline i64 at_most_lanes(i64 count) {
+    return count < 0 ? 0 : (count < kLanes<T> ? count : kLanes<T>);
+}
+
 template <int... t>
 struct Lanes {};
 template <int n, int... t>

@@ -26,12 +26,10 @@ template <class T>
 inline void turn_sums(const AffineBackward<T>& op, const T* sums, i64 sums_row, i64 k, i64 k_end, i64 row,
                       i64 row_end) {
     for (i64 r = row; r < row_end; r += kLanes<T>) {
-        const i64 rows = row_end - r < kLanes<T> ? row_end - r : kLanes<T>;
-        for (i64 at = k; at < k_end; at += kLanes<T>) {
-            const i64 columns = k_end - at < kLanes<T> ? k_end - at : kLanes<T>;
-            turn_square(sums + (at - k) * sums_row + (r - row), sums_row, columns, rows, op.dx + r * op.dx_row + at,
-                        op.dx_row);
-        }
+        const i64 rows = at_most_lanes<T>(row_end - r);
+        for (i64 at = k; at < k_end; at += kLanes<T>)
+            turn_square(sums + (at - k) * sums_row + (r - row), sums_row, at_most_lanes<T>(k_end - at), rows,
+                        op.dx + r * op.dx_row + at, op.dx_row);
     }
 }
 
