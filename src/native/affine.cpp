@@ -64,14 +64,14 @@ void affine(const AffineForward<T>& op, i64 row, i64 row_end, i64 column, i64 co
     } else {
         packed_product<T, true>(row, row_end, op.inputs, 0, depth_parts(op.inputs), op.outputs, column,
                                 column_end, op.x, op.x_row, panels_of(op), op.y, op.y_row, op.distant, op.read_next,
-                                finish);
+                                op.lists, finish);
     }
 }
 
 template <class T>
 void affine_part(const AffineForward<T>& op, i64 row, i64 row_end, i64 part) {
     packed_product<T, true>(row, row_end, op.inputs, part, part + 1, op.outputs, 0, op.outputs, op.x,
-                            op.x_row, panels_of(op), op.y, op.y_row, false, op.read_next, [](i64, i64) {});
+                            op.x_row, panels_of(op), op.y, op.y_row, false, op.read_next, op.lists, [](i64, i64) {});
 }
 
 // dx = dx * factor * noise * act'(y) on columns [j, j + width). Where there is noise, or no activation,
@@ -113,7 +113,7 @@ void affine_back(const AffineBackward<T>& op, i64 row, i64 row_end, i64 column, 
     } else {
         packed_product<T, false>(row, row_end, op.outputs, 0, depth_parts(op.outputs), op.inputs, column,
                                  column_end, op.dy, op.dy_row, Panels<T>{op.packed}, op.dx, op.dx_row, false,
-                                 op.read_next, finish);
+                                 op.read_next, nullptr, finish);
     }
 }
 

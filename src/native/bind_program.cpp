@@ -95,6 +95,10 @@ void def_program(nb::module_& m, const char* name) {
     }, "offset"_a, "count"_a);
     type.def("result", [](Self& s, i64 slot) { s.program.result(slot); }, "slot"_a);
     type.def("packed_size", [](Self& s) { return s.program.packed_size(); });
+    type.def("leaves_zeros_out", [](Self& s) {
+        const auto by = s.program.leaves_zeros_out();
+        return nb::make_tuple(by.rows, by.columns);
+    }, nb::sig("def leaves_zeros_out(self) -> tuple[bool, bool]"));
     type.def("arena", [](nb::object self) {
         Self& s = nb::cast<Self&>(self);
         const std::size_t shape[1] = {static_cast<std::size_t>(s.program.arena_size())};

@@ -43,6 +43,14 @@ struct Ahead { const Stretch* stretches = nullptr; i64 count = 0; };
 // Bytes of a W that may all be asked for before its product: beyond, it would push out what is at hand.
 constexpr i64 kMostPanels = i64{1} << 18;
 
+// A step of a product, in the list of those that a tile goes through, and room for the lists of so many rows: of
+// so many steps each, at most.
+using Step = std::uint16_t;
+constexpr i64 kListSteps = 400;
+constexpr i64 kListRoom = kListSteps + 16;
+constexpr i64 kListedRows = 4;  // of a tile, at least
+inline i64 lists_room(i64 rows) { return (rows / kListedRows + 4) * kListRoom; }
+
 // y = act(x W + b) or, with `scale`, act((x W) * scale + b). `weights` is W as it is stored, (inputs,
 // outputs) dense; `packed` is W in panels (pack_forward). A batch of a few rows reads `weights`, a larger
 // one `packed`, or `weights` too where that is null: W's columns are whole panels then.
@@ -60,6 +68,7 @@ struct AffineForward {
     Activation act;
     bool distant = false;  // x lies in no cache: each row is asked for before its turn
     Ahead read_next{};
+    Step* lists = nullptr;  // lists_room numbers of the caller's, if steps at which x is zero shall be left out
 };
 
 // dx = (dy W^T) * factor * noise * act'(y), where y is the output that dx is the gradient of before its
@@ -97,6 +106,7 @@ struct AffineGradient {
     i64 dy_row;
     i64 rows, inputs, outputs;
     Ahead read_next{}, write_next{};
+    Step* lists = nullptr;  // the same; all of dy must be finite then
 };
 
 // Row by row: the loss, and the gradient of the scores times `scale`. Targets are drawn by
@@ -189,6 +199,7 @@ struct Math {
     void (*weight_gradient)(const AffineGradient<T>&, i64 row, i64 row_end, i64 column,
                             i64 column_end, T* out, i64 out_row);
     void (*bias_gradient)(const AffineGradient<T>&, T* out);
+    bool (*dy_is_finite)(const AffineGradient<T>&);
     // A part of W into panels; `column` and, for W^T, `row` are multiples of `panel`. With `changed_only`, lines
     // that hold these numbers already are not written: other cores may have them too.
     void (*pack_forward)(const T* weights, i64 inputs, i64 outputs, i64 row, i64 row_end,

@@ -47,6 +47,7 @@ i64 Program<T>::train(const std::vector<Source>& sources, const Targets<T>& targ
     bool packed = false;
     Batch batch{}, next{};
     if (batches > 0) next = batch_at(0);
+    if (batches > 0) find_zeros(next);
     for (i64 b = 0; b < batches; ++b) {
         batch = next;
         if (!packed) pack(batch.threads, batch.few, false);
@@ -78,6 +79,7 @@ void Program<T>::predict(const std::vector<Source>& sources, i64 rows, T* out,
         const i64 count = std::min(max_rows_, rows - first);
         const Batch batch{&sources, nullptr, nullptr, first, count, threads, few, false, out};
         point_slots(batch);
+        if (first == 0) find_zeros(batch);
         run_segments(batch, callback);
     }
 }

@@ -4,6 +4,7 @@
 // Python itself: a layer that has no kernel is a `call` back to whoever runs it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -98,6 +99,8 @@ public:
     double* row_losses() { return row_losses_.data(); }  // max_rows numbers
     i64 arena_size() const { return arena_size_; }
     i64 packed_size() const;
+    // Any layer, since data was last looked at. Another thread may ask while this one runs.
+    typename Parts::LeavesOut leaves_zeros_out() const { return leaves_out_.load(std::memory_order_relaxed); }
 
 private:
     // Rows whose columns are summed before the next ones are begun.
@@ -107,8 +110,10 @@ private:
     // A call of so much arithmetic is cut where there are too few rows or samples to share out.
     static constexpr double kFlopsToCut = 2e5;
 
+    using LeavesOut = typename Parts::LeavesOut;
     using Slot = typename Parts::Slot;
     using Layer = typename Parts::Layer;
+    using Finite = typename Parts::Finite;
     using Way = typename Parts::Way;
     using Conv = typename Parts::Conv;
     using Filters = typename Parts::Filters;
@@ -214,6 +219,11 @@ private:
     void gather_columns(const Source& source, const Batch& batch, i64 row, i64 row_end, i64 column,
                         i64 column_end, T* to, i64 to_row);
     AffineForward<T> forward_of(const Affine& op) const;
+    void find_zeros(const Batch& batch);
+    Step* lists_of(const Affine& op, i64 rows) const;
+    LeavesOut zeros_of(const Layer& layer) const;
+    void forget_finite();
+    bool dy_is_finite(const Layer& layer, const AffineGradient<T>& op) const;
     void find_first();
     bool goes_by_depth(i64 rows, int threads);
     void run_by_depth(const Batch& batch);
@@ -268,6 +278,9 @@ private:
     i64 update_bytes_ = 0;  // that the second phase of a step reads and writes
     const Batch* next_ = nullptr;  // the batch after the one at hand, while that is learned from
     double flops_a_row_ = 0;
+    std::atomic<LeavesOut> leaves_out_{};
+    i64 calls_ = 0;  // of train() and predict(), of a few rows not counted
+    mutable std::vector<std::atomic<Finite>> finite_;  // of each layer: whether all of dy is, in the step at hand
 };
 
 }  // namespace zk

@@ -87,6 +87,7 @@ void Program<T>::run_by_depth(const Batch& batch) {
         call.x_row = x.row;
         call.read_next = ahead(first_.affine->next, batch);
         call.y = depth_sums_.get() + part * first_.rows * whole.y_row;
+        call.lists = lists_of(*first_.affine, end - begin);
         math_.affine_part(call, begin, end, part);
     });
 }

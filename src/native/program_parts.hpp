@@ -22,6 +22,8 @@ struct ProgramParts {
     // What a segment takes at a time: chunks of rows, or one image after the other.
     enum class Kind { rows, images };
 
+    // Whether so much of some data is zero that products leave it out: those of its rows, or of its columns.
+    struct LeavesOut { bool rows = false, columns = false; };
     struct Slot {
         T* data;
         i64 row, columns;
@@ -29,8 +31,10 @@ struct ProgramParts {
         Lay lay;
         i64 local;  // where it begins in a thread's own memory; -1: it lies in the arena
         bool users = false;  // the caller's rows, where they are
+        LeavesOut zeros{};  // of data
         T* sample(i64 r) const { return data + r * row; }
     };
+    enum class Finite : char { unknown, yes, no };
     struct Layer {
         i64 weights, bias, inputs, outputs, input, dout;
         // Null: W is read as it is stored; W^T is not needed, or dy is turned instead.

@@ -204,6 +204,7 @@ void Program<T>::run_op(const Op& op, const Batch& batch, i64 row, i64 row_end, 
     } else if (const Affine* a = std::get_if<Affine>(&op)) {
         AffineForward<T> call = forward_of(*a);
         call.read_next = ahead(a->next, batch);
+        call.lists = lists_of(*a, row_end - row);
         if (batch.few) run_few(call, batch);
         else math_.affine(call, row, row_end, column, column_end < 0 ? call.outputs : column_end, false);
     } else if (const AffineBack* b = std::get_if<AffineBack>(&op)) {

@@ -13,6 +13,9 @@ namespace {
 constexpr i64 kBlockNumbers = 4096;
 // Columns of a block, beyond which its rows are updated piece by piece.
 constexpr i64 kBlockColumns = 512;
+// Rows of a block, or a multiple of them, where columns of x are listed: whole lines of x, and enough of dW to pay for
+// the lists.
+constexpr i64 kListedUnit = 32;
 // Arithmetic of one block: small beside a step, large beside the claim of a task.
 constexpr double kBlockFlops = 1e6;
 // Parameters of one task where there is no product to do.
@@ -97,7 +100,9 @@ void Program<T>::plan_blocks(i64 rows) {
         const i64 wanted = std::min(kBlockNumbers / std::max<i64>(columns, 1),
                                     static_cast<i64>(kBlockFlops / std::max(flops, 1.0)));
         // Of whole tiles, where no panel says otherwise.
-        const i64 unit = l.back_panels || l.forward_panels ? math_.panel : 3 * math_.tile_rows;
+        const i64 unit = zeros_of(l).columns                      ? kListedUnit
+                         : l.back_panels || l.forward_panels ? math_.panel
+                                                             : 3 * math_.tile_rows;
         const i64 most = std::clamp(wanted / unit, i64{1}, i64{64}) * unit;
         // The first layer is cut where its product is; others are not cut by depth.
         const i64 parts = l.back_panels || l.turned ? 1 : math_.depth_parts(l.inputs);
@@ -166,12 +171,14 @@ AffineGradient<T> Program<T>::gradient_of(const Block& b, const Batch& batch) co
     const Layer& l = layers_[static_cast<std::size_t>(b.layer)];
     const Slot& x = slots_[static_cast<std::size_t>(l.input)];
     const Slot& dy = slots_[static_cast<std::size_t>(l.dout)];
+    AffineGradient<T> op{x.data, x.row, dy.data, dy.row, batch.rows, l.inputs, l.outputs};
     if (batch.by_depth && b.layer == first_.layer) {
         const PartX columns = part_x(b.part);
-        return {columns.data - math_.depth_cut(l.inputs, b.part), columns.row, dy.data, dy.row, batch.rows,
-                l.inputs, l.outputs};
+        op.x = columns.data - math_.depth_cut(l.inputs, b.part);
+        op.x_row = columns.row;
     }
-    return {x.data, x.row, dy.data, dy.row, batch.rows, l.inputs, l.outputs};
+    if (b.k < b.k_end && zeros_of(l).columns && dy_is_finite(l, op)) op.lists = scratch<Step>(lists_room(b.k_end - b.k));
+    return op;
 }
 
 template <class T>
@@ -242,6 +249,7 @@ template <class T>
 void Program<T>::update(const Batch& batch, const OptimizerSettings& settings, bool repack) {
     Update<T> step = step_of<T>(settings, settings.steps);
     plan_blocks(batch.rows);
+    forget_finite();
     if (settings.clip_norm > 0) {
         // The norm of all gradients must be known before the first parameter moves.
         write_gradients(batch);
@@ -266,9 +274,11 @@ void Program<T>::update(const Batch& batch, const OptimizerSettings& settings, b
 }
 
 template void Program<float>::pack(int, bool, bool);
+template AffineGradient<float> Program<float>::gradient_of(const Block&, const Batch&) const;
 template void Program<float>::apply(const Update<float>&, i64, const float*, i64);
 template void Program<float>::update(const Batch&, const OptimizerSettings&, bool);
 template void Program<double>::pack(int, bool, bool);
+template AffineGradient<double> Program<double>::gradient_of(const Block&, const Batch&) const;
 template void Program<double>::apply(const Update<double>&, i64, const double*, i64);
 template void Program<double>::update(const Batch&, const OptimizerSettings&, bool);
 

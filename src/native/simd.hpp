@@ -115,6 +115,33 @@ inline void store_part(T* to, Vector<T> v, i64 count) {
     std::memcpy(to, &v, static_cast<std::size_t>(count) * sizeof(T));
 }
 
+// A bit for each lane that is not zero (NaN is not), the first lane's lowest.
+#if defined(__AVX512F__)
+inline std::uint32_t lanes_not_zero(Vector<float> v) { return _mm512_cmp_ps_mask(v, Vector<float>{}, _CMP_NEQ_UQ); }
+inline std::uint32_t lanes_not_zero(Vector<double> v) { return _mm512_cmp_pd_mask(v, Vector<double>{}, _CMP_NEQ_UQ); }
+#elif defined(__AVX__)
+inline std::uint32_t lanes_not_zero(Vector<float> v) {
+    return static_cast<std::uint32_t>(_mm256_movemask_ps((__m256)(v != 0)));
+}
+inline std::uint32_t lanes_not_zero(Vector<double> v) {
+    return static_cast<std::uint32_t>(_mm256_movemask_pd((__m256d)(v != 0)));
+}
+#elif defined(__SSE2__)
+inline std::uint32_t lanes_not_zero(Vector<float> v) {
+    return static_cast<std::uint32_t>(_mm_movemask_ps((__m128)(v != 0)));
+}
+inline std::uint32_t lanes_not_zero(Vector<double> v) {
+    return static_cast<std::uint32_t>(_mm_movemask_pd((__m128d)(v != 0)));
+}
+#else
+template <class V>
+inline std::uint32_t lanes_not_zero(V v) {
+    std::uint32_t bits = 0;
+    for (unsigned i = 0; i < sizeof v / sizeof v[0]; ++i) bits |= static_cast<std::uint32_t>(v[i] != 0) << i;
+    return bits;
+}
+#endif
+
 // Whether two vectors are the same, bit by bit.
 template <class T>
 inline bool same_bits(Vector<T> a, Vector<T> b) {

@@ -92,13 +92,18 @@ inline void with_rows(int count, F&& f) {
     }
 }
 
-// Walks [first, last) in pieces of at most so many: full ones, and at the end two even ones rather than
+// How many come first of so many in pieces of at most `most`: full ones, and at the end two even ones rather than
 // one thin one, since a tile of two rows leaves most of the arithmetic units idle.
+template <int most>
+inline i64 first_piece(i64 left) {
+    return left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
+}
+
+// Walks [first, last) in such pieces.
 template <int most, class F>
 inline void for_pieces(i64 first, i64 last, F&& f) {
     while (first < last) {
-        const i64 left = last - first;
-        const i64 take = left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
+        const i64 take = first_piece<most>(last - first);
         with_rows<most>(static_cast<int>(take),
                         [&]<int rows>() { f.template operator()<rows>(first); });
         first += take;

@@ -43,7 +43,7 @@ void back_turned(const AffineBackward<T>& op, i64 row, i64 row_end, i64 column, 
         packed_product<T, false, false>(
             0, k_end - k, op.outputs, 0, depth_parts(op.outputs), op.rows - row, 0, row_end - row,
             op.weights + k * op.outputs, op.outputs, Panels<T>{op.turned + row * op.outputs}, op.sums, sums_row,
-            op.distant, k_end == column_end ? op.read_next : Ahead{}, [&](i64 j, i64 width) {
+            op.distant, k_end == column_end ? op.read_next : Ahead{}, nullptr, [&](i64 j, i64 width) {
                 const i64 first = row + j, last = first + width < row_end ? first + width : row_end;
                 turn_sums(op, op.sums + j, sums_row, k, k_end, first, last);
                 finish(first, last, k, k_end - k);

@@ -22,6 +22,7 @@ needs_core = pytest.mark.skipif(not native.available, reason=f"the core is {nati
 
 # 1 and 2, whole vectors of every instruction set, and one less or more.
 WIDTHS = (1, 2, 3, 5, 7, 8, 9, 13, 15, 16, 17, 31, 32, 33, 47, 48, 50, 63, 64, 65, 96, 127, 130)
+BAD = (np.nan, np.inf, -np.inf)
 ROWS = (1, 2, 3, 4, 5, 7, 16, 100, 257, 300)
 LOSSES = ("labels", "one-hot", "soft", "sigmoid", "identity")
 ACTIVATIONS: tuple[type[zk.layers.Layer], ...] = (
@@ -70,6 +71,15 @@ def compiled(net: zk.Network, optimizer: Any, x: Any, t: Any, batch_size: int) -
     step = compile_step(net, optimizer, x, t, batch_size=batch_size)
     assert isinstance(step, CompiledStep)
     return step
+
+
+def assert_same_kinds(got: np.ndarray, want: np.ndarray) -> None:
+    """NaN, +inf, -inf and 0 at the same places."""
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+    np.testing.assert_array_equal(np.isposinf(got), np.isposinf(want))
+    np.testing.assert_array_equal(np.isneginf(got), np.isneginf(want))
+    finite = np.isfinite(want)
+    np.testing.assert_allclose(got[finite], want[finite], rtol=1e-4, atol=1e-5)
 
 
 def loss_layer(kind: str) -> Any:

@@ -6,22 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_cases import ISAS, compiled, eager_step, needs_core, using
+from engine_cases import BAD, ISAS, assert_same_kinds, compiled, eager_step, needs_core, using
 
 import zerokara as zk
 
 pytestmark = [needs_core, pytest.mark.native]
 DTYPES = (np.float32, np.float64)
-BAD = (np.nan, np.inf, -np.inf)
-
-
-def assert_same_kinds(got: np.ndarray, want: np.ndarray) -> None:
-    """NaN, +inf, -inf and 0 at the same places."""
-    np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
-    np.testing.assert_array_equal(np.isposinf(got), np.isposinf(want))
-    np.testing.assert_array_equal(np.isneginf(got), np.isneginf(want))
-    finite = np.isfinite(want)
-    np.testing.assert_allclose(got[finite], want[finite], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -393,6 +393,7 @@ void check_rows(const Math<T>& math, const Shape& s) {
 #include "check_dropout.hpp"
 #include "check_images.hpp"
 #include "check_normalize.hpp"
+#include "check_zeros.hpp"
 #include "check_more.hpp"
 
 }  // namespace

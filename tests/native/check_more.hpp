@@ -204,6 +204,7 @@ void check_format(const Math<T>& math) {
     check_nonfinite(math, 9, 21);
     check_nonfinite(math, 110, 50);
     check_nonfinite(math, 110, 26);
+    check_zeros(math);
     check_images(math);
     check_normalize(math);
 }

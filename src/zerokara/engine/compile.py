@@ -112,8 +112,8 @@ class CompiledStep:
     @property
     def program(self) -> ProgramText:
         """The program in words: its kernels, shapes, fusions and memory."""
-        packed = self._native.packed_size()
-        return describe(self.net, self._plan, self._isa, packed, repr(self.optimizer))
+        packed, zeros = self._native.packed_size(), self._native.leaves_zeros_out()
+        return describe(self.net, self._plan, self._isa, packed, zeros, repr(self.optimizer))
 
     def __call__(self, indices: npt.ArrayLike) -> float:
         """The mean loss of the samples at `indices`, and then one update.

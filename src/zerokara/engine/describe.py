@@ -16,8 +16,18 @@ class ProgramText(str):
         return str(self)
 
 
-def describe(net: Network, plan: Plan, isa: str, packed: int, optimizer: str | None) -> ProgramText:
-    """Kernels in the order in which they run, slots with their shapes, and the memory they take."""
+def describe(
+    net: Network,
+    plan: Plan,
+    isa: str,
+    packed: int,
+    zeros: tuple[bool, bool],
+    optimizer: str | None,
+) -> ProgramText:
+    """Kernels in the order in which they run, slots with their shapes, and the memory they take.
+
+    `zeros`: whether zeros of the data are left out of forward products, and of weight gradients.
+    """
     size = net.dtype.itemsize
     goal = "one training step" if optimizer else "inference"
     lines = [
@@ -39,6 +49,9 @@ def describe(net: Network, plan: Plan, isa: str, packed: int, optimizer: str | N
     lines += [f"  {text}" for text in plan.fused]
     calls = sum(isinstance(kernel, Call) for kernel in plan.kernels)
     lines.append(f"Python calls: {calls}")
+    left_out = [words for words, is_so in zip(("x W", "dW"), zeros, strict=True) if is_so]
+    if left_out:
+        lines.append(f"zeros of the data, as last looked at: left out of {' and '.join(left_out)}")
     memory = f"memory: arena {plan.arena_size * size:,} bytes"
     if plan.local_size:
         memory += f", each thread {plan.local_size * size:,} bytes"

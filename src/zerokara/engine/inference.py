@@ -52,7 +52,8 @@ class Inference:
     @property
     def program(self) -> ProgramText:
         """The program in words."""
-        return describe(self._net, self._plan, self._isa, self._native.packed_size(), None)
+        packed, zeros = self._native.packed_size(), self._native.leaves_zeros_out()
+        return describe(self._net, self._plan, self._isa, packed, zeros, None)
 
     def __call__(self, x: Any) -> Array:
         """Scores of shape (N, *output shape), or of one sample given without the batch axis."""
