@@ -61,33 +61,47 @@ doctor: $(VENV)/dev.stamp ## prove the gradient doctor: planted defects, 10,000 
 # report has to come past pytest's capture.
 SANITIZE := build/sanitize
 AVX512_ISA := -DZK_ISA=avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprfchw
-SANITIZED := $(wildcard tests/test_native*.py) $(addprefix tests/engine/test_engine_, \
-  curves.py images.py kernels.py maths.py nonfinite.py norm.py pooled.py predict.py python_layers.py tiny.py)
+SANITIZED := $(addprefix tests/engine/test_engine_, maths.py images.py kernels.py predict.py zeros.py \
+  norm.py pooled.py nonfinite.py curves.py python_layers.py tiny.py) $(wildcard tests/test_native*.py)
+SANITIZED_RUNS := $(SANITIZED:%=$(SANITIZE)/%)
+.PHONY: sanitized-site sanitized-kernels sanitized-threads $(SANITIZED_RUNS)
 sanitize: $(VENV)/dev.stamp ## run the native tests under the address, undefined-behaviour and thread sanitizers
 	@$(CXX) -print-file-name=libasan.so | grep -q / || { \
 	  echo "make sanitize: $(CXX) has no libasan.so; use g++ (CXX=g++) with its sanitizer library"; exit 1; }
+	@$(MAKE) --no-print-directory sanitized-site
+	@$(MAKE) --no-print-directory --jobs=$(JOBS) --output-sync sanitized-kernels $(SANITIZED_RUNS) sanitized-threads
+
+sanitized-site:
 	$(BIN)/cmake -S . -B $(SANITIZE)/cmake -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja \
 	  -DCMAKE_CXX_COMPILER=$(CXX) -DPython_EXECUTABLE=$(abspath $(BIN))/python -DZEROKARA_WERROR=ON \
-	  -DZEROKARA_SANITIZE=address,undefined >/dev/null
+	  -DZEROKARA_SANITIZE=address,undefined -DZEROKARA_KERNELS="$$($(BIN)/python -c \
+  'from zerokara import native; print(*native.isas(), sep=";")')" >/dev/null
 	$(BIN)/cmake --build $(SANITIZE)/cmake
 	rm -rf $(SANITIZE)/site
 	mkdir -p $(SANITIZE)/site
 	cp -r src/zerokara $(SANITIZE)/site/
 	rm -f $(SANITIZE)/site/zerokara/*.so
 	$(BIN)/cmake --install $(SANITIZE)/cmake --prefix $(SANITIZE)/site >/dev/null
-	site=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
-	run() { ZEROKARA_NATIVE=1 PYTHONPATH=$(abspath $(SANITIZE))/site:$$site PYTHONMALLOC=malloc \
-	  ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) \
-	  $$($(CXX) -print-file-name=libstdc++.so)" $(BIN)/python -S "$$@"; }; \
-	run -c 'from zerokara import native; assert "sanitize" in native._core.__file__, native.reason' && \
-	run -m pytest --capture=sys -p no:cacheprovider $(SANITIZED) $(ARGS)
-	case $$($(BIN)/python -c 'from zerokara import native; print(native.isa())') in \
-	  avx512) options="$(AVX512_ISA)";; \
-	  avx2) options="-DZK_ISA=avx2 -mavx2 -mfma -mprfchw";; \
-	  *) options="-DZK_ISA=baseline";; esac; \
+	$(SANITIZED_PYTHON) -c \
+	  'from zerokara import native; assert "sanitize" in native._core.__file__, native.reason'
+
+SANITIZED_PYTHON = ZEROKARA_NATIVE=1 PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=$(abspath \
+  $(SANITIZE))/site:$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+  LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" $(BIN)/python -S
+# A file in which ARGS="-k affine" chooses no test is no failure.
+$(SANITIZED_RUNS): $(SANITIZE)/%:
+	$(SANITIZED_PYTHON) -m pytest --capture=sys -p no:cacheprovider $* $(ARGS) $(NONE)
+
+# The kernels are those of the site.
+sanitized-kernels:
+	isa=$$($(BIN)/python -c 'from zerokara import native; print(native.isa())'); \
+	case $$isa in avx512) options="$(AVX512_ISA)";; avx2) options="-DZK_ISA=avx2 -mavx2 -mfma";; \
+	  *) options="-DZK_ISA=$$isa";; esac; \
 	$(CXX) -std=c++20 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
-	  -ffp-contract=off $$options -Isrc/native tests/native/check_kernels.cpp $(KERNELS) \
-	  -o $(SANITIZE)/check && $(SANITIZE)/check
+	  -ffp-contract=off $$options -Isrc/native tests/native/check_kernels.cpp \
+	  $(SANITIZE)/cmake/libzk_$$isa.a -o $(SANITIZE)/check && $(SANITIZE)/check
+
+sanitized-threads:
 	$(CXX) -std=c++20 -O1 -g -fsanitize=thread -Isrc/native tests/native/check_parallel.cpp \
 	  src/native/parallel.cpp src/native/quota.cpp -pthread -o $(SANITIZE)/check_parallel
 	$$(command -v setarch >/dev/null && echo setarch $$(uname -m) -R) $(SANITIZE)/check_parallel
@@ -133,7 +147,7 @@ peers: $(BENCH)/peers.stamp ## hold our networks against PyTorch and scikit-lear
 
 # Every script leaves the figures of a full run in benchmarks/results and in the pages; those of
 # a quick one, which only shows that the scripts and every peer still work, go to build/bench.
-BENCHMARKS := run dropout busy scaling memory sklearn_accuracy
+BENCHMARKS := run dropout zeros busy scaling memory sklearn_accuracy
 bench: $(BENCH)/peers.stamp ## time us and the peers, about 30 minutes (installs them; keep the machine idle)
 	for each in $(BENCHMARKS); do $(BENCH)/bin/python benchmarks/$$each.py || exit 1; done
 
