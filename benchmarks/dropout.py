@@ -14,20 +14,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness.crew import Crew, Worker, all_cores, work_folder
+from harness.crew import all_cores, work_folder
 from harness.machine import describe_machine, machine_line
 from harness.networks import HIDDEN_DROPOUT, dense
-from harness.report import PAGE, median, replace_marked, save_section, table
+from harness.report import PAGE, replace_marked, save_section, table
 from harness.tasks import Task, find_data, write_data
+from harness.turns import measure, ratio, read_options
 
 LIMIT = 1.05
-TURNS = 9
 PEER = "zerokara-run"
 SIZES = ((784, *[100] * 5, 10), (784, 512, 512, 10))
 
 
 def main() -> None:
-    options = read_options()
+    parser = argparse.ArgumentParser(description="Time what dropout adds to a training step.")
+    parser.add_argument("--strict", action="store_true", help="exit code 1 above the limit")
+    options = read_options(parser)
     rounds = options.rounds or (1 if options.quick else 5)
     seconds = 0.02 if options.quick else 0.1
     machine = describe_machine()
@@ -38,7 +40,13 @@ def main() -> None:
         figures: dict[str, Any] = {"limit": LIMIT, "rounds": rounds, "block_seconds": seconds}
         figures["seconds"] = {
             dense(*sizes): {
-                str(threads): measure(sizes, threads, rounds, seconds, folder)
+                str(threads): measure(
+                    {kind: (task_of(sizes, kind), folder) for kind in ("without", "with")},
+                    PEER,
+                    threads,
+                    rounds,
+                    seconds,
+                )
                 for threads in range(1, min(2, len(all_cores())) + 1)
             }
             for sizes in SIZES
@@ -54,64 +62,23 @@ def main() -> None:
     sys.exit(1 if most > LIMIT and options.strict else 0)
 
 
-def measure(
-    sizes: tuple[int, ...], threads: int, rounds: int, seconds: float, folder: Path
-) -> dict[str, list[list[float]]]:
-    """Seconds a step in each block, round by round: {'without': ..., 'with': ...}.
-
-    Raises:
-        SystemExit: a process that cannot be timed; why is printed by then.
-    """
-    times: dict[str, list[list[float]]] = {"without": [], "with": []}
-    for _ in range(rounds):
-        took: dict[str, list[float]] = {"without": [], "with": []}
-        with Crew() as plain, Crew() as noisy:
-            crews = {"without": plain, "with": noisy}
-            for key, crew in crews.items():
-                form = dense(*sizes, dropout=key == "with")
-                task = Task("dropout", form, 128, "adam", 0.001)
-                if not crew.add(Worker(PEER, threads, folder), task):
-                    sys.exit(1)
-            for _ in range(TURNS):
-                for key, crew in crews.items():
-                    took[key] += crew.round(1, seconds).values()
-        if not len(took["with"]) == len(took["without"]) == TURNS:
-            sys.exit(1)
-        for key, blocks in took.items():
-            times[key].append(blocks)
-    return times
+def task_of(sizes: tuple[int, ...], kind: str) -> Task:
+    return Task("dropout", dense(*sizes, dropout=kind == "with"), 128, "adam", 0.001)
 
 
 def ratios(figures: dict[str, Any]) -> list[tuple[str, str, float]]:
     """(network, threads, the step with dropout over the one without)."""
     return [
-        (network, threads, median([of_round(*pair) for pair in zip(*times.values(), strict=True)]))
+        (network, threads, ratio(times, "with", "without"))
         for network, by_threads in figures["seconds"].items()
         for threads, times in by_threads.items()
     ]
-
-
-def of_round(without: list[float], noisy: list[float]) -> float:
-    """The median ratio of blocks that were neighbours."""
-    return median([after / before for before, after in zip(without, noisy, strict=True)])
 
 
 def dropout_table(figures: dict[str, Any]) -> str:
     head = [f"dropout of {HIDDEN_DROPOUT} in each hidden layer, batch 128, Adam", "threads"]
     head.append("of the step without")
     return table(head, [[n, threads, f"**{over:.2f}**"] for n, threads, over in ratios(figures)])
-
-
-def read_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Time what dropout adds to a training step.")
-    parser.add_argument("--quick", action="store_true", help="see that it works: short, few rounds")
-    parser.add_argument("--rounds", type=int, help="5, or 1 with --quick")
-    parser.add_argument("--strict", action="store_true", help="exit code 1 above the limit")
-    parser.add_argument("--data-dir", help="the folder with fashion-mnist (or set ZEROKARA_DATA)")
-    options = parser.parse_args()
-    if options.rounds is not None and options.rounds < 1:
-        parser.error(f"--rounds: must be 1 or more, got {options.rounds}")
-    return options
 
 
 if __name__ == "__main__":

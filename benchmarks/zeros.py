@@ -13,20 +13,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness.crew import Crew, Worker, all_cores, work_folder
+from harness.crew import all_cores, work_folder
 from harness.machine import describe_machine, machine_line
-from harness.report import PAGE, median, replace_marked, save_section, table
+from harness.report import PAGE, replace_marked, save_section, table
 from harness.tables import workload
-from harness.tasks import TASKS, Task, find_data
+from harness.tasks import TASKS, find_data
+from harness.turns import measure, ratio, read_options
 
 import zerokara as zk
 
-TURNS = 9
 SAMPLES = 10_000
 FULL = "no zeros"
 NAMES = ("mlp-book", "mlp-deep", "mlp-wide", "predict-1000")
@@ -34,7 +33,8 @@ TASKS_HERE = tuple(task for task in TASKS if task.name in NAMES)
 
 
 def main() -> None:
-    options = read_options()
+    parser = argparse.ArgumentParser(description="Time what zeros in the data save.")
+    options = read_options(parser)
     rounds = options.rounds or (1 if options.quick else 5)
     seconds = 0.02 if options.quick else 0.06
     machine = describe_machine()
@@ -45,7 +45,13 @@ def main() -> None:
         figures: dict[str, Any] = {"rounds": rounds, "block_seconds": seconds, "zeros": shares}
         figures["seconds"] = {
             task.name: {
-                str(threads): measure(task, threads, rounds, seconds, Path(name), list(shares))
+                str(threads): measure(
+                    {kind: (task, Path(name) / kind) for kind in shares},
+                    "zerokara-run" if task.trains else "zerokara",
+                    threads,
+                    rounds,
+                    seconds,
+                )
                 for threads in range(1, min(2, len(all_cores())) + 1)
             }
             for task in TASKS_HERE
@@ -80,65 +86,17 @@ def write_pictures(folder: Path, root: str | None) -> dict[str, float]:
     return shares
 
 
-def measure(
-    task: Task, threads: int, rounds: int, seconds: float, folder: Path, kinds: list[str]
-) -> dict[str, list[list[float]]]:
-    """Seconds a step in each block, round by round, of each kind of pictures.
-
-    Raises:
-        SystemExit: a process that cannot be timed; why is printed by then.
-    """
-    peer = "zerokara-run" if task.trains else "zerokara"
-    times: dict[str, list[list[float]]] = {kind: [] for kind in kinds}
-    for _ in range(rounds):
-        took: dict[str, list[float]] = {kind: [] for kind in kinds}
-        with ExitStack() as stack:
-            crews = {kind: stack.enter_context(Crew()) for kind in kinds}
-            for kind, crew in crews.items():
-                if not crew.add(Worker(peer, threads, folder / kind), task):
-                    sys.exit(f"{task.name}: {peer} could not be timed")
-            for _ in range(TURNS):
-                for kind, crew in crews.items():
-                    took[kind] += crew.round(1, seconds).values()
-        if any(len(blocks) != TURNS for blocks in took.values()):
-            sys.exit(f"{task.name}: {peer} stopped halfway")
-        for kind, blocks in took.items():
-            times[kind].append(blocks)
-    return times
-
-
-def ratio(times: dict[str, list[list[float]]], kind: str) -> float:
-    """A step on such pictures over one on pictures without a zero."""
-    return median(
-        [
-            median([some / full for some, full in zip(*blocks, strict=True)])
-            for blocks in zip(times[kind], times[FULL], strict=True)
-        ]
-    )
-
-
 def zeros_table(figures: dict[str, Any]) -> str:
     kinds = [kind for kind in figures["zeros"] if kind != FULL]
     head = ["of the time without a zero", "threads"]
     head += [f"{kind}, {figures['zeros'][kind]:.0%} zeros" for kind in kinds]
     words = {task.name: workload(task.as_json()) for task in TASKS_HERE}
     rows = [
-        [words[name], threads, *(f"**{ratio(times, kind):.2f}**" for kind in kinds)]
+        [words[name], threads, *(f"**{ratio(times, kind, FULL):.2f}**" for kind in kinds)]
         for name, by_threads in figures["seconds"].items()
         for threads, times in by_threads.items()
     ]
     return table(head, rows)
-
-
-def read_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Time what zeros in the data save.")
-    parser.add_argument("--quick", action="store_true", help="see that it works: short, few rounds")
-    parser.add_argument("--rounds", type=int, help="5, or 1 with --quick")
-    parser.add_argument("--data-dir", help="the folder with both (or set ZEROKARA_DATA)")
-    options = parser.parse_args()
-    if options.rounds is not None and options.rounds < 1:
-        parser.error(f"--rounds: must be 1 or more, got {options.rounds}")
-    return options
 
 
 if __name__ == "__main__":
