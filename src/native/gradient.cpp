@@ -71,14 +71,7 @@ void bias_gradient(const AffineGradient<T>& op, T* out) {
 
 template <class T>
 bool dy_is_finite(const AffineGradient<T>& op) {
-    Vector<T> off{};
-    for (i64 i = 0; i < op.rows; ++i) {
-        const T* const dy = op.dy + i * op.dy_row;
-        i64 j = 0;
-        for (; j + kLanes<T> <= op.outputs; j += kLanes<T>) off += load(dy + j) - load(dy + j);
-        if (const i64 rest = op.outputs - j; rest > 0) off += load_part(dy + j, rest) - load_part(dy + j, rest);
-    }
-    return lanes_not_zero(off) == 0;
+    return are_finite(op.dy, op.dy_row, op.rows, op.outputs);
 }
 
 template <class T>

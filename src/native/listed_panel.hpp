@@ -26,7 +26,7 @@ void listed_panel(i64 row, i64 row_end, i64 k, i64 k_end, const T* left, i64 lef
     };
     const i64 second = row + first_piece<kRowsOf<vectors>>(row_end - row);
     in_full(row, second);
-    if (!are_finite<T, vectors>(out + row * out_row, out_row, second - row)) return in_full(second, row_end);
+    if (!are_finite(out + row * out_row, out_row, second - row, vectors * kLanes<T>)) return in_full(second, row_end);
     const i64 count = k_end - k;
     Step* list = lists.first;
     for_tiles<vectors>(second, row_end, [&]<int rows>(i64 i) {

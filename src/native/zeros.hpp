@@ -113,14 +113,15 @@ __attribute__((always_inline)) inline void multiply_listed(const Step* list, Sca
     }
 }
 
-// Whether all numbers of some rows are finite.
-template <class T, int vectors>
-inline bool are_finite(const T* from, i64 row, i64 rows) {
+// Whether all numbers of some rows are finite: others, less themselves, are NaN.
+template <class T>
+inline bool are_finite(const T* from, i64 row, i64 rows, i64 columns) {
     Vector<T> off{};
-    for (i64 r = 0; r < rows; ++r, from += row)
-#pragma GCC unroll 4
-        for (int v = 0; v < vectors; ++v)
-            off += load(from + v * kLanes<T>) - load(from + v * kLanes<T>);  // NaN, if it is not 0
+    for (i64 r = 0; r < rows; ++r, from += row) {
+        i64 j = 0;
+        for (; j + kLanes<T> <= columns; j += kLanes<T>) off += load(from + j) - load(from + j);
+        if (const i64 rest = columns - j; rest > 0) off += load_part(from + j, rest) - load_part(from + j, rest);
+    }
     return lanes_not_zero(off) == 0;
 }
 
